@@ -1,0 +1,52 @@
+"""A Jupyter kernel that remembers: stages, provenance and trials of notebook experiments."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from provenance_kernel.api import compare, lineage, metric, slice, track, trial, trials, values
+
+__all__ = ["compare", "lineage", "metric", "slice", "track", "trial", "trials", "values"]
+
+
+# The imports are the functions' own, so that starting the kernel pays for nothing twice.
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from provenance_kernel import api
+
+    return getattr(api, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+class _Package(ModuleType):
+    """Importing the parts `lineage` and `trials` must not hide the functions of those names."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in __all__ and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Record what this shell runs from the next cell on (`%load_ext provenance_kernel`)."""
+    from provenance_kernel.magics import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Stop recording (`%unload_ext provenance_kernel`)."""
+    from provenance_kernel.magics import unload
+
+    unload(shell)

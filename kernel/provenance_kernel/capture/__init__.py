@@ -1,0 +1,1 @@
+"""What a cell run consumed and produced outside the namespace: files, environment, randomness."""

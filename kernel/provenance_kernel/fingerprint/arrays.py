@@ -1,0 +1,289 @@
+"""Taking apart numpy's arrays, scalars, dtypes and generators; numpy is never imported here.
+
+An array is its dtype, its shape and its elements in C order, whatever its layout and byte order;
+a memory map is the array it shows. Bits count: -0.0 differs from 0.0, and so do NaNs with other
+payloads, since a look at every element would cost more than the digest.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from functools import lru_cache
+from typing import Any
+
+from xxhash import xxh3_128, xxh3_128_digest
+
+from provenance_kernel.fingerprint import budget as cost
+from provenance_kernel.fingerprint import encoding, sampling
+from provenance_kernel.fingerprint.builtin import mixed
+from provenance_kernel.fingerprint.registry import Parts, handles, opaque
+from provenance_kernel.fingerprint.walk import Reach, Walk
+from provenance_kernel.identity import identity
+
+_CHUNK = 1 << 20
+
+
+def dtype_text(dtype: Any) -> str:
+    """Return a dtype's text without its byte order."""
+    if dtype.subdtype is not None:
+        inner, shape = dtype.subdtype
+        return f"{dtype_text(inner)}{shape}"
+    if dtype.names is not None:
+        fields = (f"{name!r}:{dtype_text(dtype.fields[name][0])}" for name in dtype.names)
+        return "{" + ",".join(fields) + "}"
+    text: str = dtype.str.lstrip("<>|=")
+    # Dtypes that other libraries add all call themselves V.
+    return f"{dtype.name}:{text}" if dtype.kind == "V" else text
+
+
+def note_buffer(reach: Reach | None, array: Any) -> None:
+    """Note who owns the memory that an array shows, and where it lies."""
+    if reach is None:
+        return
+    base = array.base
+    if base is not None:
+        kind = sys.modules["numpy"].ndarray
+        while base is not None:
+            reach.ids.add(identity(base))
+            if not issubclass(type(base), kind):
+                break
+            array, base = base, base.base
+        if type(base) is memoryview:
+            reach.ids.add(identity(base.obj))
+    # Addresses of memory, as other libraries share it, are told from those of objects by the sign.
+    reach.ids.add(-array.__array_interface__["data"][0])
+
+
+# The texts of the dtypes most arrays have, by the address of numpy's own objects, which never go.
+_usual: dict[int, str] = {}
+
+
+def _buffer(array: Any, reach: Reach | None) -> tuple[bytes, int, str] | None:
+    """Take the short way with an array in C order of numbers as the processor has them."""
+    if not _usual and sys.byteorder == "little":
+        dtype = sys.modules["numpy"].dtype
+        _usual.update(
+            {identity(dtype(char)): dtype_text(dtype(char)) for char in "?bBhHiIlLqQefdFD"}
+        )
+    text = _usual.get(identity(array.dtype))
+    nbytes = array.nbytes
+    if text is None or not nbytes or not array.flags.c_contiguous:
+        return None
+    note_buffer(reach, array)
+    head, shape = _head(text, array.shape)
+    return head, nbytes, shape
+
+
+@lru_cache(maxsize=256)
+def _head(text: str, shape: tuple[int, ...]) -> tuple[bytes, str]:
+    return encoding.name(f"{text} {shape}"), str(shape)
+
+
+@handles("numpy.memmap", "numpy.core.memmap.memmap", tag="numpy.ndarray")
+@handles("numpy.ndarray", extended=True, buffer=_buffer)
+def _ndarray(walk: Walk, value: Any) -> Parts:
+    numpy = sys.modules["numpy"]
+    # A subclass may redefine every attribute; a plain view does not ask it.
+    array = value if type(value) is numpy.ndarray else numpy.ndarray.view(value, numpy.ndarray)
+    note_buffer(walk.reach, array)
+    head = encoding.name(f"{dtype_text(array.dtype)} {array.shape}")
+    return head + (yield from elements(walk, array))
+
+
+def elements(walk: Walk, array: Any) -> Parts:
+    """Return the payload of an array's elements in C order."""
+    dtype = array.dtype
+    size = array.size
+    if not size:
+        return b"0"
+    if dtype.hasobject or dtype.kind == "T":
+        if dtype.names is not None:
+            return (yield from _by_field(walk, array))
+        return (yield from _objects(walk, array))
+    if dtype.names is not None and not _packed(dtype):
+        return (yield from _by_field(walk, array))
+    if dtype.char in "gG" and dtype.itemsize % 16 == 0:
+        return _extended(walk, array)
+    walk.nbytes += array.nbytes
+    return hash_elements(walk, array)
+
+
+def hash_elements(walk: Walk, array: Any) -> bytes:
+    """Return the payload of elements without objects, without a copy where they lie in C order."""
+    numpy = sys.modules["numpy"]
+    size = array.size
+    if walk.sampling and size > sampling.ELEMENTS:
+        walk.spend(100_000)
+        positions = _positions(size)
+        if array.flags.c_contiguous:
+            chosen = array.reshape(-1)[positions]
+        else:
+            chosen = array[numpy.unravel_index(positions, array.shape)]
+        return b"/" + _hash(little_endian(numpy.ascontiguousarray(chosen)))
+    swapped = _foreign(array.dtype)
+    if array.flags.c_contiguous and not swapped:
+        if not walk.spend_bytes(array.nbytes):
+            walk.partial = True
+            return b"?"
+        return _hash(array)
+    if not walk.spend_bytes(array.nbytes, cost.COPIED_BYTE):
+        walk.partial = True
+        return b"?"
+    hasher = xxh3_128()
+    rows = len(array) if array.ndim else 1
+    if not array.ndim:
+        return _hash(little_endian(array))
+    step = max(1, _CHUNK * rows // array.nbytes)
+    for start in range(0, rows, step):
+        part = numpy.ascontiguousarray(array[start : start + step])
+        hasher.update(_bytes(little_endian(part)))
+    return hasher.digest()
+
+
+def _foreign(dtype: Any) -> bool:
+    """Whether elements, or fields, are not little endian."""
+    if dtype.names is not None:
+        return any(_foreign(dtype.fields[name][0]) for name in dtype.names)
+    if dtype.subdtype is not None:
+        return _foreign(dtype.subdtype[0])
+    return dtype.byteorder == ">" or (dtype.byteorder == "=" and sys.byteorder == "big")
+
+
+def little_endian(array: Any) -> Any:
+    """Return an array, as a copy where its bytes have to be swapped."""
+    if _foreign(array.dtype):
+        return array.astype(array.dtype.newbyteorder("<"))
+    return array
+
+
+def _bytes(array: Any) -> Any:
+    return array.reshape(-1).view(sys.modules["numpy"].uint8)
+
+
+def _hash(array: Any) -> bytes:
+    return xxh3_128_digest(_bytes(array))
+
+
+@lru_cache(maxsize=32)
+def _positions(length: int) -> Any:
+    return sys.modules["numpy"].array(sampling.elements(length))
+
+
+def _packed(dtype: Any) -> bool:
+    """Whether a structured dtype has no bytes that belong to no field."""
+    if dtype.subdtype is not None:
+        return _packed(dtype.subdtype[0])
+    if dtype.names is None:
+        return dtype.char not in "gG"
+    fields = [dtype.fields[name][0] for name in dtype.names]
+    return sum(field.itemsize for field in fields) == dtype.itemsize and all(map(_packed, fields))
+
+
+def _by_field(walk: Walk, array: Any) -> Parts:
+    parts = []
+    for name in array.dtype.names:
+        parts.append((yield from elements(walk, array[name])))
+    return b"".join(parts)
+
+
+def _objects(walk: Walk, array: Any) -> Parts:
+    numpy = sys.modules["numpy"]
+    size = array.size
+    if walk.sampling and size > sampling.ITEMS:
+        where = numpy.unravel_index(numpy.array(sampling.items(size)), array.shape)
+        chosen = array[where].tolist()
+        return b"/" + encoding.size(size) + (yield from mixed(walk, chosen))
+    if not walk.spend(size * cost.NUMBER):
+        walk.partial = True
+        return b"?" + encoding.size(size)
+    return (yield from mixed(walk, array.ravel().tolist()))
+
+
+def _extended(walk: Walk, array: Any) -> bytes:
+    """Return the payload of x87 numbers: ten bytes each, and six of padding."""
+    numpy = sys.modules["numpy"]
+    if walk.sampling and array.size > sampling.ELEMENTS:
+        array = array[numpy.unravel_index(_positions(array.size), array.shape)]
+    walk.nbytes += array.nbytes
+    if not walk.spend_bytes(array.nbytes, cost.COPIED_BYTE * 2):
+        walk.partial = True
+        return b"?"
+    raw = numpy.ascontiguousarray(array).reshape(-1).view(numpy.uint8).reshape(-1, 16)
+    used = 10 if numpy.finfo(numpy.longdouble).nmant == 63 else 16
+    return xxh3_128_digest(numpy.ascontiguousarray(raw[:, :used]))
+
+
+@handles("numpy.ma.MaskedArray", "numpy.ma.core.MaskedArray", name="numpy.ma.MaskedArray")
+def _masked(walk: Walk, value: Any) -> Parts:
+    numpy = sys.modules["numpy"]
+    data = numpy.ndarray.view(value, numpy.ndarray)
+    note_buffer(walk.reach, data)
+    mask = object.__getattribute__(value, "_mask")
+    head = encoding.name(f"{dtype_text(data.dtype)} {data.shape}")
+    if mask is numpy.ma.nomask:
+        return head + (yield from elements(walk, data))
+    walk.reaches(identity(mask))
+    note_buffer(walk.reach, mask)
+    if walk.sampling and data.size > sampling.ELEMENTS:
+        where = numpy.unravel_index(_positions(data.size), data.shape)
+        data, mask = data[where], mask[where]
+    if mask.dtype == bool:
+        walk.spend_bytes(mask.nbytes)
+        if not mask.any():
+            return head + (yield from elements(walk, data))
+        # What lies under the mask is nobody's content.
+        walk.spend_bytes(data.nbytes, cost.COPIED_BYTE)
+        data = data.copy()
+        data[mask] = None if data.dtype.hasobject else numpy.zeros((), data.dtype)
+    return head + (yield from elements(walk, data)) + (yield mask)
+
+
+@handles("numpy.generic", mutable=False, first=True)
+def _scalar(walk: Walk, value: Any) -> Parts:
+    numpy = sys.modules["numpy"]
+    array = numpy.generic.__array__(value)
+    dtype = array.dtype
+    if dtype.names is not None:
+        # An element of a structured array is a view of it.
+        walk.reaches(identity(value))
+        note_buffer(walk.reach, value)
+    head = encoding.name(dtype_text(dtype))
+    if dtype.kind in "fc" and array != array:
+        parts = (array.real, array.imag) if dtype.kind == "c" else (array,)
+        return head + b"nan" + b"".join(encoding.double(float(part)) for part in parts)
+    return head + (yield from elements(walk, array.reshape(1)))
+
+
+@handles("numpy.dtype", mutable=False)
+def _dtype(walk: Walk, value: Any) -> Parts:
+    return encoding.name(dtype_text(value))
+    yield
+
+
+@handles("numpy.random.mtrand.RandomState", adapted=True)
+def _random_state(walk: Walk, value: Any) -> Parts:
+    return (yield value.get_state(legacy=False))
+
+
+@handles("numpy.random._generator.Generator", adapted=True)
+def _generator(walk: Walk, value: Any) -> Parts:
+    return (yield value.bit_generator)
+
+
+@handles("numpy.random.bit_generator.BitGenerator", adapted=True)
+def _bit_generator(walk: Walk, value: Any) -> Parts:
+    return (yield value.state)
+
+
+@handles("numpy.random.bit_generator.SeedSequence", adapted=True)
+def _seed_sequence(walk: Walk, value: Any) -> Parts:
+    return (yield value.state)
+
+
+@handles(random.Random)
+def _python_random(walk: Walk, value: random.Random) -> Parts:
+    return (yield random.Random.getstate(value))
+
+
+opaque("numpy.lib.npyio.NpzFile", "numpy.lib._npyio_impl.NpzFile")

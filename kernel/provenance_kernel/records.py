@@ -1,0 +1,257 @@
+"""Frozen records, one for each table, that cross the borders between parts.
+
+Ids are time-ordered UUIDs (version 7, RFC 9562) as text; times are aware datetimes in UTC;
+durations are seconds; digests are 32 hexadecimal digits of xxh3_128.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from provenance_kernel.types import (
+    Access,
+    Evidence,
+    Exactness,
+    Generator,
+    Json,
+    Role,
+    RunStatus,
+    StageOrigin,
+    TrialKind,
+    TrialStatus,
+)
+
+# A generator of our own: drawing from the user's `random` would change their results.
+_entropy = random.SystemRandom().getrandbits
+_random = random.Random(_entropy(128))
+_clock = threading.Lock()
+_last = 0
+
+
+def new_id() -> str:
+    """Return a UUID (version 7) that sorts after every one this process made before.
+
+    The twelve bits after the millisecond hold its fraction (RFC 9562, section 6.2, method 3).
+    """
+    global _last
+    now = time.time_ns()
+    ticks = now // 1_000_000 << 12 | now % 1_000_000 * 4096 // 1_000_000
+    with _clock:
+        _last = ticks = max(ticks, _last + 1)
+        tail = _random.getrandbits(62)
+    value = (ticks >> 12) << 80 | 0x7 << 76 | (ticks & 0xFFF) << 64 | 0b10 << 62 | tail
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def utc_now() -> datetime:
+    """Return the time, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One kernel session, or one headless run of a notebook."""
+
+    id: str
+    notebook: str | None
+    kind: TrialKind
+    status: TrialStatus
+    started_at: datetime
+    parent_id: str | None = None
+    finished_at: datetime | None = None
+    environment_id: str | None = None
+    git_commit: str | None = None
+    git_dirty: bool | None = None
+    user: str | None = None
+    host: str | None = None
+    tracer: str | None = None
+    pid: int | None = None
+    process_started_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A cell's source, by its digest; `ast_hash` ignores comments, directives and layout."""
+
+    hash: str
+    ast_hash: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class CellRun:
+    """One `execute_request` within a trial."""
+
+    id: str
+    trial_id: str
+    position: int
+    execution_count: int | None
+    cell_id: str | None
+    code_hash: str
+    status: RunStatus
+    started_at: datetime
+    duration: float | None = None
+    error_name: str | None = None
+    error_value: str | None = None
+    output_digest: str | None = None
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """The execution of a cell's body (the root, named `<cell>`) or of a call made by it.
+
+    `calls` counts the calls this row stands for; more than 1 where a site fired more often
+    than it is recorded. `arguments` maps parameter names to short reprs.
+    """
+
+    id: str
+    trial_id: str
+    cell_run_id: str
+    parent_id: str | None
+    name: str
+    line: int | None
+    started_at: datetime
+    status: RunStatus
+    calls: int = 1
+    duration: float | None = None
+    arguments: dict[str, str] | None = None
+    result: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StageTag:
+    """The link stage - code hash - activation."""
+
+    id: str
+    trial_id: str
+    cell_run_id: str
+    stage: str
+    label: str
+    origin: StageOrigin
+    code_hash: str
+    activation_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What is known of a value by its content."""
+
+    type: str
+    digest: str | None
+    exactness: Exactness
+    nbytes: int | None = None
+    shape: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """What a cell run did with a name, and the value that the name had afterwards."""
+
+    id: str
+    cell_run_id: str
+    name: str
+    access: Access
+    type: str | None = None
+    repr: str | None = None
+    digest: str | None = None
+    exactness: Exactness | None = None
+    nbytes: int | None = None
+    shape: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """`cell_run_id` read the `variable` that `source_cell_run_id` wrote or mutated last."""
+
+    id: str
+    cell_run_id: str
+    source_cell_run_id: str
+    variable: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedValue:
+    """A parameter or metric that the user marked."""
+
+    id: str
+    trial_id: str
+    cell_run_id: str
+    activation_id: str | None
+    name: str
+    role: Role
+    value: Json
+    number: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileAccess:
+    """A file that a cell run opened, or that it named in a call that opens files natively."""
+
+    id: str
+    cell_run_id: str
+    path: str
+    mode: str
+    digest_before: str | None
+    digest_after: str | None
+    nbytes: int | None
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Interpreter and platform; `id` is the digest of all of it, packages included."""
+
+    id: str
+    python: str
+    implementation: str
+    platform: str
+    details: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A distribution whose modules a trial imported."""
+
+    environment_id: str
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class RandomState:
+    """A generator's state around a cell run; `state_before` is JSON text, kept for replay."""
+
+    id: str
+    cell_run_id: str
+    generator: Generator
+    digest_before: str
+    digest_after: str
+    state_before: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NoworkflowLink:
+    """The ids of the trial and the activation that a cell run is in noWorkflow's own store."""
+
+    id: str
+    cell_run_id: str
+    noworkflow_trial_id: str
+    noworkflow_activation_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something worth knowing that is not a value: a fault in recording, a bad directive."""
+
+    id: str
+    trial_id: str
+    cell_run_id: str | None
+    kind: str
+    message: str
+    created_at: datetime

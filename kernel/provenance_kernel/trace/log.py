@@ -1,0 +1,171 @@
+"""The log of one cell run: the activations seen so far, within the limits of the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from datetime import datetime
+from time import perf_counter
+from types import CodeType
+
+from provenance_kernel.records import Activation, new_id, utc_now
+from provenance_kernel.settings import Settings
+from provenance_kernel.trace.sink import Sink
+from provenance_kernel.types import RunStatus
+
+# Nested calls of one code object are counted up to here; then its events are switched off. Well
+# below the recursion limit, so that a runaway recursion meets its end undisturbed.
+COUNTED = 400
+
+
+class Open:
+    """An activation that has begun; it becomes a record when the log is closed."""
+
+    __slots__ = (
+        "arguments",
+        "calls",
+        "depth",
+        "duration",
+        "expect",
+        "id",
+        "line",
+        "log",
+        "name",
+        "parent",
+        "previous",
+        "result",
+        "start",
+        "started_at",
+        "status",
+    )
+
+    def __init__(
+        self, log: Log, parent: Open | None, name: str, line: int | None, id: str | None = None
+    ) -> None:
+        self.log = log
+        self.parent = parent
+        self.name = name
+        self.line = line
+        self.id = id or new_id()
+        self.depth: int = 0 if parent is None else parent.depth + 1
+        self.calls = 1
+        self.arguments: dict[str, str] | None = None
+        self.result: str | None = None
+        self.status: RunStatus = "running"
+        self.duration: float | None = None
+        # The code that this call runs at once: its start is this activation, not a nested one.
+        self.expect: CodeType | None = None
+        self.previous: Open | None = None
+        self.started_at: datetime = utc_now()
+        self.start = perf_counter()
+
+    def close(self, status: RunStatus, end: float) -> None:
+        """Note how and when the call ended."""
+        self.status = status
+        self.duration = end - self.start
+
+    def record(self) -> Activation:
+        """Return what is known as a record."""
+        log = self.log
+        return Activation(
+            id=self.id,
+            trial_id=log.trial_id,
+            cell_run_id=log.cell_run_id,
+            parent_id=self.parent.id if self.parent else None,
+            name=self.name,
+            line=self.line,
+            started_at=self.started_at,
+            status=self.status,
+            calls=self.calls,
+            duration=self.duration,
+            arguments=self.arguments,
+            result=self.result,
+        )
+
+
+class Seen:
+    """What one run saw of a user's code object."""
+
+    __slots__ = ("code", "direct", "exits", "last", "open", "recorded", "starts")
+
+    def __init__(self, code: CodeType) -> None:
+        self.code = code
+        self.starts = 0
+        # Calls that module-level code made itself, which its own sites count.
+        self.direct = 0
+        self.exits = 0
+        self.recorded = 0
+        self.open = 0
+        self.last: Open | None = None
+
+
+class Log:
+    """Collects activations; used from any thread, closed once."""
+
+    def __init__(
+        self, settings: Settings, sink: Sink, trial_id: str, cell_run_id: str, root_id: str
+    ) -> None:
+        self.sink = sink
+        self.trial_id = trial_id
+        self.cell_run_id = cell_run_id
+        self.per_site = settings.calls_per_site
+        self.limit = settings.activations_per_run
+        self.deepest = settings.depth
+        self.rows: list[Open] = []
+        self.reasons: set[str] = set()
+        self.seen: dict[int, Seen] = {}
+        # Identities of the codes that module-level code calls by themselves.
+        self.direct: set[int] = set()
+        # For a tracer of nested calls that is switched on and off around recorded calls.
+        self.begun: Callable[[Log], None] | None = None
+        self.ended: Callable[[Log], None] | None = None
+        self.budget = 0
+        self.closed = False
+        self.root = Open(self, None, "<cell>", None, root_id)
+
+    def admits(self, depth: int) -> bool:
+        """Whether another activation may be recorded; if not, the reason is noted."""
+        if len(self.rows) >= self.limit:
+            self.reasons.add("activations")
+            return False
+        if depth > self.deepest:
+            self.reasons.add("depth")
+            return False
+        return True
+
+    def open(
+        self,
+        parent: Open,
+        name: str,
+        line: int | None,
+        function: object,
+        arguments: Mapping[str, object],
+    ) -> Open:
+        """Add an activation and show it to the sink."""
+        found = Open(self, parent, name, line)
+        describe = self.sink.describe
+        found.arguments = {k: describe(v) for k, v in arguments.items()}
+        self.rows.append(found)
+        self.sink.called(function, arguments)
+        # What describing cost is not part of the call.
+        found.start = perf_counter()
+        return found
+
+    def close(self) -> tuple[Activation, ...]:
+        """End the log and return its records, in the order in which the calls began."""
+        self.closed = True
+        for seen in self.seen.values():
+            if seen.last is not None:
+                # The last one recorded stands for those that were only counted.
+                seen.last.calls += seen.starts - seen.recorded
+            if seen.starts >= COUNTED or seen.direct >= COUNTED:
+                self.reasons.add("calls")
+        for row in self.rows:
+            if row.status == "running":
+                # An exception is always seen: a call whose end was not, ended well. When it
+                # did, and with what, is not known.
+                row.status = "ok"
+        return tuple(row.record() for row in self.rows)
+
+
+HERE: ContextVar[Open | None] = ContextVar("provenance_activation", default=None)

@@ -1,0 +1,155 @@
+"""Nested calls of the user's functions on CPython 3.11, by `sys.setprofile` within a budget.
+
+The profile function is set while a recorded call of the cell's body runs, and only where no
+other profiler is. It leaves as soon as code runs that is not the user's: under a profile function,
+instructions are not specialised, which is slower and shows in the positions that tracebacks tell.
+So functions that a library calls are not seen. It has a budget of events for each cell run; when
+that is used up it leaves for good, and the run says so.
+"""
+
+from __future__ import annotations
+
+import sys
+from opcode import opmap
+from time import perf_counter
+from types import FrameType
+from typing import Any
+
+from provenance_kernel.trace.arguments import of_frame
+from provenance_kernel.trace.log import COUNTED, HERE, Log, Open, Seen
+from provenance_kernel.trace.ownership import Ownership
+from provenance_kernel.trace.watchers import set_profile
+
+EVENTS = 8000
+# Functions that use these would meet us.
+_LOOKS = frozenset({"getprofile", "setprofile", "gettrace", "settrace", "setprofile_all_threads"})
+_RETURN, _YIELD = opmap["RETURN_VALUE"], opmap["YIELD_VALUE"]
+
+
+class Nested:
+    """Adds the user's functions to the log of the context they run in."""
+
+    def __init__(self, owner: Ownership) -> None:
+        self._owner = owner
+        self.tool_name = ""
+        # Nested calls are seen only below recorded calls.
+        self.partial = True
+        self._profile = self._event
+        # By identity of the frame, which lives as long as the call or generator.
+        self._frames: dict[int, tuple[Open, Seen]] = {}
+        # By identity of code: whether it is a function of the user's, and whether we stay for it.
+        self._owned: dict[int, tuple[object, bool, bool]] = {}
+        self.reason = "sys.setprofile"
+
+    def begin(self, log: Log) -> None:
+        """Give the run its budget."""
+        log.budget = EVENTS
+        log.begun, log.ended = self._begun, self._ended
+        self._owned.clear()
+
+    def sleep(self) -> None:
+        """Do nothing: there is one profile function, and it is theirs now."""
+
+    def finish(self, log: Log) -> None:
+        """Forget the calls of a run that are still open."""
+        self._leave()
+        for key, (found, _) in list(self._frames.items()):
+            if found.log is log:
+                self._frames.pop(key, None)
+
+    def close(self) -> None:
+        """Stop observing."""
+        self._leave()
+
+    def _begun(self, log: Log) -> None:
+        if log.budget > 0 and sys.getprofile() is None:
+            set_profile(self._profile)
+
+    def _ended(self, log: Log) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
+        # Whoever took our place meanwhile keeps it.
+        if sys.getprofile() is self._profile:
+            set_profile(None)
+
+    def _event(self, frame: FrameType, event: str, value: Any) -> None:
+        here = HERE.get()
+        if here is None or here.log.closed:
+            self._leave()
+            return
+        log = here.log
+        log.budget -= 1
+        if log.budget <= 0:
+            self._leave()
+            log.reasons.add("budget")
+            return
+        if event == "call":
+            code = frame.f_code
+            known = self._owned.get(id(code))
+            if known is None:
+                stays = self._owner.is_users(frame) and _LOOKS.isdisjoint(code.co_names)
+                known = self._owned[id(code)] = (code, self._owner.owns(frame), stays)
+            if not known[2]:
+                self._leave()
+            if known[1]:
+                try:
+                    self._called(frame, here)
+                except RecursionError:
+                    # No room left for us; the user's code is about to find out for itself.
+                    return
+                except Exception as error:
+                    log.sink.fault(error)
+        elif event == "return" and id(frame) in self._frames:
+            self._returned(frame, value)
+
+    def _called(self, frame: FrameType, here: Open) -> None:
+        code, log = frame.f_code, here.log
+        known = self._frames.get(id(frame))
+        if known is not None and known[1].code is code:
+            # A generator goes on.
+            known[0].previous = here
+            HERE.set(known[0])
+            return
+        seen = log.seen.get(id(code))
+        if seen is None:
+            seen = log.seen[id(code)] = Seen(code)
+        if here.expect is code:
+            # The call at module level, which has its record.
+            here.expect = None
+            return
+        seen.starts += 1
+        if not seen.starts % COUNTED:
+            # Out of the way of a recursion that may be running into its limit.
+            self._leave()
+            log.reasons.add("budget")
+            return
+        if seen.recorded >= log.per_site or not log.admits(here.depth + 1):
+            return
+        names = frame.f_globals.get("__name__")
+        name = f"{names}.{code.co_qualname}" if type(names) is str else code.co_qualname
+        found = log.open(here, name, code.co_firstlineno, code, of_frame(frame))
+        seen.recorded += 1
+        seen.last = found
+        found.previous = here
+        self._frames[id(frame)] = (found, seen)
+        HERE.set(found)
+        found.start = perf_counter()
+
+    def _returned(self, frame: FrameType, value: object) -> None:
+        end = perf_counter()
+        found, _ = self._frames[id(frame)]
+        if HERE.get() is found:
+            HERE.set(found.previous)
+        last = frame.f_code.co_code[frame.f_lasti]
+        if last == _YIELD:
+            return
+        del self._frames[id(frame)]
+        # An exception that leaves a frame returns None from it, without a return instruction.
+        failed = value is None and last != _RETURN
+        found.close("error" if failed else "ok", end)
+        try:
+            if not failed and not found.log.closed:
+                found.result = found.log.sink.describe(value)
+        except Exception as error:
+            found.log.sink.fault(error)

@@ -1,0 +1,900 @@
+"""Rewriting of a cell's module-level code, so that its calls and blocks are observed.
+
+The file is long as it is one visitor over Python's grammar. Its rules:
+
+- Nothing is added to the bodies of `def`, `class` and `lambda`.
+- Outside loops each call is wrapped in place, and each conditional block opens with a mark.
+- In loops, runs of simple statements with calls become `if GUARD: wrapped else: plain`, and
+  expressions in headers, short circuits and comprehensions become `wrapped if GUARD else plain`.
+  A guard closes at the cap, after which the loop runs its plain code at the price of one test.
+- How often plain code ran is counted as cheaply as the place allows: by the iterator of the
+  outermost `for`, else by a guard that counts, which is `True not in TALLIES[n]`.
+- An inner loop without calls has a copy whose blocks show that they ran; once all have, the loop
+  itself runs, as it was written.
+- Every node added has the position of what it stands for, so that tracebacks do not change.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from provenance_kernel.trace import hooks
+from provenance_kernel.trace.hooks import Group, Loop, Site
+from provenance_kernel.trace.log import Log
+
+_Node = TypeVar("_Node", bound=ast.AST)
+_LOAD, _STORE = ast.Load(), ast.Store()
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_LOOPS = (ast.For, ast.AsyncFor, ast.While)
+_COMPOUND = (
+    *_LOOPS,
+    *_DEFINITIONS,
+    ast.If,
+    ast.With,
+    ast.AsyncWith,
+    ast.Try,
+    ast.TryStar,
+    ast.Match,
+)
+# Calls of these the compiler warns of.
+_NO_FUNCTIONS = (
+    ast.Constant,
+    ast.Tuple,
+    ast.List,
+    ast.Dict,
+    ast.Set,
+    ast.JoinedStr,
+    ast.FormattedValue,
+    *_COMPREHENSIONS,
+    *(getattr(ast, name) for name in ("TemplateStr", "Interpolation") if hasattr(ast, name)),
+)
+_LEAVES = (ast.Name, ast.Constant, ast.expr_context, ast.operator, ast.cmpop, ast.Lambda)
+_TYPE_ALIAS = getattr(ast, "TypeAlias", ())
+# What the compiler may warn of, and what of these it does not.
+_SUSPECT = (ast.Compare, ast.Call, ast.Subscript, ast.Assert, ast.Try, ast.TryStar)
+_SUBSCRIPTED = (ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.JoinedStr)
+# The compiler gives up its short form of a method call at this many arguments.
+_MANY_ARGUMENTS = 15
+# Names of a comprehension's own, beside its targets.
+_PARTED, _PART = "<provenance parted>", "<provenance part>"
+# What looks at the names of the scope it is called in would find them.
+_LOOKING = frozenset(
+    {"locals", "vars", "dir", "eval", "exec", "_getframe", "currentframe", "stack"}
+)
+# Copies double with each guard inside a guard.
+_DEEPEST = 2
+
+
+class Unfit(Exception):
+    """A statement must stay as it is."""
+
+
+class Rewriter:
+    """Rewrites one cell; holds the sites, groups, loops and blocks that it numbered."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._cap = log.per_site
+        self._group = Group(1)
+        self._depth = 0
+        # How many blocks that an exception may leave unnoticed are around, within a loop.
+        self._caught = 0
+        # By identity of statements of ours: whether they ran.
+        self._counted: dict[int, Callable[[], bool]] = {}
+        self.sites: list[int] = []
+        self.groups: list[Group] = [self._group]
+        self.guards: list[int] = []
+        self.loops: list[int] = []
+        self.tallies: list[int] = []
+        self.marks: list[int] = []
+        self.blocks: list[tuple[tuple[int, int], Callable[[], bool]]] = []
+        # Whether a statement was left as it was.
+        self.partial = False
+
+    def rewrite(self, tree: ast.Module) -> dict[int, tuple[ast.stmt, ast.stmt]]:
+        """Return the statements that were changed, by identity, each with its changed copy.
+
+        One that the compiler may warn of stays as it is if it had to be copied.
+        """
+        changed: dict[int, tuple[ast.stmt, ast.stmt]] = {}
+        for statement in tree.body:
+            before = self._sizes()
+            new = clone(statement)
+            try:
+                self._statement(new)
+            except Unfit:
+                self._forget(before)
+                self.partial = True
+                continue
+            if before != self._sizes():
+                changed[id(statement)] = statement, new
+        return changed
+
+    def _sizes(self) -> tuple[int, ...]:
+        lists: tuple[list[Any], ...] = (
+            self.sites,
+            self.groups,
+            self.guards,
+            self.loops,
+            self.tallies,
+            self.blocks,
+        )
+        return (len(self._group.sites), *map(len, lists))
+
+    def _forget(self, sizes: tuple[int, ...]) -> None:
+        """Forget what was numbered for a statement that stays as it is."""
+        own, *rest = sizes
+        hooks.retire(
+            self.sites[rest[0] :],
+            self.guards[rest[2] :],
+            self.loops[rest[3] :],
+            self.tallies[rest[4] :],
+        )
+        del self._group.sites[own:]
+        lists: tuple[list[Any], ...] = (
+            self.sites,
+            self.groups,
+            self.guards,
+            self.loops,
+            self.tallies,
+            self.blocks,
+        )
+        for found, size in zip(lists, rest, strict=True):
+            del found[size:]
+
+    # Code outside loops: wrapped in place.
+
+    def _block(self, body: list[ast.stmt], mark: bool = True) -> None:
+        if not body:
+            return
+        for statement in body:
+            self._statement(statement)
+        if mark:
+            self._mark(body, body[0])
+
+    def _statement(self, node: ast.stmt) -> None:
+        if isinstance(node, _DEFINITIONS):
+            self._definition(node)
+        elif isinstance(node, ast.If):
+            node.test = self._wrap(node.test)
+            self._block(node.body)
+            self._block(node.orelse)
+        elif isinstance(node, ast.For):
+            node.iter = self._wrap(node.iter)
+            self._outer_for(node)
+            self._block(node.orelse)
+        elif isinstance(node, (ast.AsyncFor, ast.While)):
+            if isinstance(node, ast.While):
+                node.test = self._header(node.test)
+            else:
+                node.iter = self._wrap(node.iter)
+            node.body = self._inside(node.body, None, marked=True)
+            self._block(node.orelse)
+        elif isinstance(node, (ast.With, ast.AsyncWith)):
+            for item in node.items:
+                item.context_expr = self._wrap(item.context_expr)
+            self._block(node.body, mark=False)
+        elif isinstance(node, (ast.Try, ast.TryStar)):
+            self._block(node.body, mark=False)
+            for handler in node.handlers:
+                if handler.type is not None:
+                    handler.type = self._wrap(handler.type)
+                self._block(handler.body)
+            self._block(node.orelse)
+            self._block(node.finalbody, mark=False)
+        elif isinstance(node, ast.Match):
+            node.subject = self._wrap(node.subject)
+            for case in node.cases:
+                if case.guard is not None:
+                    case.guard = self._wrap(case.guard)
+                self._block(case.body)
+        else:
+            self._simple(node)
+
+    def _statements(self, body: list[ast.stmt]) -> None:
+        for statement in body:
+            self._simple(statement)
+
+    def _simple(self, node: ast.stmt) -> None:
+        if isinstance(node, ast.AnnAssign):
+            if node.value is not None:
+                node.value = self._wrap(node.value)
+        elif not isinstance(node, _TYPE_ALIAS):
+            self._children(node, self._wrap)
+
+    def _definition(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
+        node.decorator_list = [self._wrap(d) for d in node.decorator_list]
+        if getattr(node, "type_params", None):
+            # What follows is then evaluated in a scope of its own.
+            return
+        if isinstance(node, ast.ClassDef):
+            node.bases = [self._wrap(b) for b in node.bases]
+            for keyword in node.keywords:
+                keyword.value = self._wrap(keyword.value)
+        else:
+            self._defaults(node.args)
+
+    def _defaults(self, arguments: ast.arguments) -> None:
+        arguments.defaults = [self._wrap(d) for d in arguments.defaults]
+        arguments.kw_defaults = [d and self._wrap(d) for d in arguments.kw_defaults]
+
+    def _outer_for(self, node: ast.For) -> None:
+        tally = hooks.new_tally()
+        self.tallies.append(tally)
+        loop = Loop(tally)
+        first = _position(node.body[0])
+        tells = not isinstance(node.body[0], _COMPOUND) and _has_call(node.body[0])
+        before = len(self.groups)
+        node.body = self._inside(node.body, loop, marked=False)
+        groups = self.groups[before:]
+        hooks._hooks.loops[tally] = loop
+        self.loops.append(tally)
+        node.iter = _hook("r", node.iter, tally, node.iter)
+
+        def entered() -> bool:
+            if loop.known:
+                return loop.iterations() > 0
+            # It may have run, where the first group is not the first to run.
+            return groups[0].runs > 0 if tells else True
+
+        self.blocks.append((first, entered))
+
+    # Code inside loops: guarded.
+
+    def _inside(
+        self, body: list[ast.stmt], loop: Loop | None, marked: bool, split: bool = False
+    ) -> list[ast.stmt]:
+        """Rewrite a block in a loop.
+
+        `loop` counts the block if it is the body of the outermost `for`. With `marked`, the block
+        must show that it ran. With `split`, and below that, each statement is counted by itself,
+        as an exception may skip those behind it and be caught.
+        """
+        self._caught += split
+        try:
+            return self._inside_block(body, loop, marked, bool(self._caught))
+        finally:
+            self._caught -= split
+
+    def _inside_block(
+        self, body: list[ast.stmt], loop: Loop | None, marked: bool, split: bool
+    ) -> list[ast.stmt]:
+        first = body[0]
+        out: list[ast.stmt] = []
+        run: list[ast.stmt] = []
+        like: Group | None = None
+        counted = loop is not None
+
+        def flush() -> None:
+            nonlocal like, counted
+            tail: list[ast.stmt] = []
+            while run and not _has_call(run[-1]):
+                tail.append(run.pop())
+            if run:
+                group = self._new_group()
+                if counted and not split:
+                    group.loop, group.like = (loop, None) if like is None else (None, like)
+                else:
+                    self._new_gate(group)
+                    like, counted = group, True
+                guarded = self._guarded_run(run, group)
+                if group.tally is not None:
+                    self._counted[id(guarded)] = lambda: bool(group.total())
+                out.append(guarded)
+            out.extend(reversed(tail))
+            run.clear()
+
+        for statement in body:
+            if isinstance(statement, _COMPOUND):
+                flush()
+                headers = _headers(statement)
+                if any(_has_call(h) for h in headers):
+                    group = None
+                    if not isinstance(statement, (ast.While, ast.Match)) and not split:
+                        group = self._new_group()
+                        if counted:
+                            group.loop, group.like = (loop, None) if like is None else (None, like)
+                        else:
+                            like, counted = group, True
+                            self._count_plain(out, group, statement)
+                    self._inner(statement, group)
+                else:
+                    self._inner(statement, None)
+                if isinstance(statement, _LOOPS) and _is_leaf(statement):
+                    out.append(self._leaf_loop(statement))
+                else:
+                    out.append(statement)
+                if _may_jump(statement):
+                    # What follows runs less often than what came before.
+                    like, counted = None, False
+            elif _has_call(statement):
+                run.append(statement)
+                if split:
+                    flush()
+            elif run:
+                run.append(statement)
+            else:
+                out.append(statement)
+        flush()
+        if marked:
+            self._show(out, first)
+        return out
+
+    def _show(self, body: list[ast.stmt], first: ast.stmt) -> None:
+        """Have a block show that it ran; `first` was its first statement."""
+        shown = self._shown_by(body[0])
+        if shown is None:
+            self._mark(body, first)
+        else:
+            self.blocks.append((_position(first), shown))
+
+    def _shown_by(self, first: ast.stmt) -> Callable[[], bool] | None:
+        """Return how to tell from a block's first statement that the block ran; else None."""
+        counted = self._counted.get(id(first))
+        if counted is not None:
+            return counted
+        if isinstance(first, ast.If) and first.orelse:
+            # One of the two ran.
+            body, orelse = self._shown_by(first.body[0]), self._shown_by(first.orelse[0])
+            if body is not None and orelse is not None:
+                return lambda: body() or orelse()
+        return None
+
+    def _count_plain(self, out: list[ast.stmt], group: Group, at: ast.stmt) -> None:
+        # A header's group is counted here whether recorded or not; its total is this count.
+        like = group.like = Group(1)
+        like.guard, like.count = -1, hooks.new_count()
+        out.append(_increment(like.count, at))
+
+    def _guarded_run(self, run: list[ast.stmt], group: Group) -> ast.If:
+        for statement in run:
+            self._children(statement, self._prepare)
+        plain = list(run)
+        wrapped = [_twin(s) for s in run]
+        self._within(group, lambda: self._statements(wrapped))
+        at = run[0]
+        return _start_at(ast.If(self._guard(group, at), wrapped, plain), at)
+
+    def _leaf_loop(self, node: ast.stmt) -> ast.If:
+        """Have the blocks of an inner loop without calls show that they ran.
+
+        Once all of them have, that costs a test per entry.
+        """
+        marking = cast("ast.For", _twin(node))
+        before = len(self.marks)
+        self._marked(marking.body)
+        marks = [_item(hooks.COUNTS, mark, node) for mark in self.marks[before:]]
+        test = marks[0] if len(marks) == 1 else _start_at(ast.BoolOp(ast.And(), marks), node)
+        return _start_at(ast.If(test, [node], [marking]), node)
+
+    def _marked(self, body: list[ast.stmt]) -> None:
+        first = body[0]
+        for statement in body:
+            if isinstance(statement, (ast.If, *_LOOPS)):
+                self._marked(statement.body)
+                if statement.orelse:
+                    self._marked(statement.orelse)
+        self._show(body, first)
+
+    def _inner(self, node: ast.stmt, group: Group | None) -> None:
+        """Rewrite a compound statement in a loop; `group` is that of its header."""
+
+        def header(expression: ast.expr) -> ast.expr:
+            return self._header(expression, group)
+
+        if isinstance(node, _DEFINITIONS):
+            # Guarding one would mean two copies of its body.
+            if any(map(_has_call, _around(node))):
+                self._log.reasons.add("calls")
+            return
+        if isinstance(node, ast.If):
+            node.test = header(node.test)
+            node.body = self._inside(node.body, None, True)
+            if node.orelse:
+                node.orelse = self._inside(node.orelse, None, True)
+        elif isinstance(node, _LOOPS):
+            if isinstance(node, ast.While):
+                node.test = header(node.test)
+            else:
+                node.iter = header(node.iter)
+            if not _is_leaf(node):
+                node.body = self._inside(node.body, None, True)
+            if node.orelse:
+                node.orelse = self._inside(node.orelse, None, True)
+        elif isinstance(node, (ast.With, ast.AsyncWith)):
+            for item in node.items:
+                item.context_expr = header(item.context_expr)
+            node.body = self._inside(node.body, None, False, split=True)
+        elif isinstance(node, (ast.Try, ast.TryStar)):
+            node.body = self._inside(node.body, None, False, split=True)
+            for handler in node.handlers:
+                if handler.type is not None:
+                    handler.type = self._header(handler.type)
+                handler.body = self._inside(handler.body, None, True)
+            if node.orelse:
+                node.orelse = self._inside(node.orelse, None, True)
+            if node.finalbody:
+                node.finalbody = self._inside(node.finalbody, None, False)
+        elif isinstance(node, ast.Match):
+            node.subject = header(node.subject)
+            for case in node.cases:
+                if case.guard is not None:
+                    case.guard = self._header(case.guard)
+                case.body = self._inside(case.body, None, True)
+
+    def _header(
+        self, node: ast.expr, group: Group | None = None, tallied: bool = False
+    ) -> ast.expr:
+        """Guard an expression that is evaluated repeatedly."""
+        if not _has_call(node):
+            return node
+        if group is None or tallied:
+            group = group or self._new_group()
+            self._new_gate(group)
+        elif group.guard is not None and group.sites:
+            # The second header of one statement (`with a(), b()`).
+            second = self._new_group()
+            second.like = group
+            group = second
+        self._depth += 1
+        plain = self._prepare(node)
+        wrapped = _twin(plain)
+        inner = group
+        wrapped = self._within(inner, lambda: self._wrap(wrapped))
+        self._depth -= 1
+        guarded = _at(ast.IfExp(self._guard(group, node), wrapped, plain), node)
+        guarded.opaque = True  # type: ignore[attr-defined]
+        return guarded
+
+    def _prepare(self, node: ast.expr) -> ast.expr:
+        """Guard the parts of an expression that it does not always evaluate."""
+        if isinstance(node, (*_LEAVES, *_COMPREHENSIONS)) or self._depth > _DEEPEST:
+            # Comprehensions stay plain where the code around them does.
+            return node
+        if isinstance(node, ast.BoolOp):
+            node.values = [self._prepare(node.values[0]), *map(self._header, node.values[1:])]
+        elif isinstance(node, ast.IfExp):
+            node.test = self._prepare(node.test)
+            node.body, node.orelse = self._header(node.body), self._header(node.orelse)
+        elif isinstance(node, ast.Compare):
+            node.left = self._prepare(node.left)
+            rest = map(self._header, node.comparators[1:])
+            node.comparators = [self._prepare(node.comparators[0]), *rest]
+        else:
+            self._children(node, self._prepare)
+        return node
+
+    def _comprehension(self, node: ast.expr) -> None:
+        comprehension = cast("ast.ListComp", node)
+        generators = comprehension.generators
+        first = generators[0]
+        # Only the first iterable is evaluated by the code around.
+        first.iter = self._wrap(first.iter)
+        if any(g.is_async for g in generators):
+            return
+        if len(generators) == 1 and not first.ifs and not isinstance(node, ast.GeneratorExp):
+            self._part(comprehension)
+            return
+        for i, generator in enumerate(generators):
+            if i:
+                generator.iter = self._repeated(generator.iter)
+            generator.ifs = [self._repeated(test) for test in generator.ifs]
+        if isinstance(node, ast.DictComp):
+            node.key, node.value = self._repeated(node.key), self._repeated(node.value)
+        else:
+            comprehension.elt = self._repeated(comprehension.elt)
+
+    def _repeated(self, node: ast.expr) -> ast.expr:
+        """Guard a part of a comprehension; where the code around runs plain, so does it."""
+        if not _has_call(node):
+            return node
+        group = self._new_group()
+        group.inside = self._group if self._group.guard is not None else None
+        return self._header(node, group, tallied=True)
+
+    def _part(self, node: ast.ListComp) -> None:
+        """Split `[f(x) for x in xs]` into recorded and plain items without a test that costs.
+
+        It becomes `[wrapped if GUARD else plain for GUARD, PART in H.p(n, xs) for x in
+        PART]`; the two names are the comprehension's own.
+        """
+        expressions = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
+        if not any(map(_has_call, expressions)) or _sees_names(node):
+            return
+        group = self._new_group()
+        group.parted = True
+        group.inside = self._group if self._group.guard is not None else None
+        group.tally = tally = hooks.new_tally()
+        self.tallies.append(tally)
+
+        def split(expression: ast.expr) -> ast.expr:
+            if not _has_call(expression):
+                return expression
+            plain = _twin(expression)
+            wrapped = self._within(group, lambda: self._wrap(expression))
+            return _at(ast.IfExp(_name(_PARTED, expression), wrapped, plain), expression)
+
+        if isinstance(node, ast.DictComp):
+            node.key, node.value = split(node.key), split(node.value)
+        else:
+            node.elt = split(node.elt)
+        first = node.generators[0]
+        at = first.iter
+        assert group.guard is not None
+        rest: list[ast.expr] = [_at(ast.Constant(False), at), first.iter]
+        part = _at(ast.Tuple(rest, _LOAD), at)
+        parts = _hook("p", at, group.guard, _at(ast.Tuple([part], _LOAD), at))
+        names: list[ast.expr] = [
+            _at(ast.Name(_PARTED, _STORE), at),
+            _at(ast.Name(_PART, _STORE), at),
+        ]
+        target = _at(ast.Tuple(names, _STORE), at)
+        first.iter = _name(_PART, at)
+        node.generators.insert(0, ast.comprehension(target, parts, [], 0))
+
+    # Expressions.
+
+    def _wrap(self, node: ast.expr) -> ast.expr:
+        """Wrap the calls in an expression."""
+        kind = type(node)
+        if kind is ast.Name or kind is ast.Constant:
+            return node
+        if kind is ast.Call:
+            return self._call(cast("ast.Call", node), None)
+        if kind is ast.Await and type(cast("ast.Await", node).value) is ast.Call:
+            return self._call(cast("ast.Call", cast("ast.Await", node).value), node)
+        if getattr(node, "opaque", False):
+            return node
+        if isinstance(node, ast.Lambda):
+            self._defaults(node.args)
+        elif isinstance(node, _COMPREHENSIONS):
+            self._comprehension(node)
+        else:
+            self._children(node, self._wrap)
+        return node
+
+    def _children(self, node: ast.AST, change: Callable[[ast.expr], ast.expr]) -> None:
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if isinstance(value, ast.expr):
+                setattr(node, name, change(value))
+            elif isinstance(value, list):
+                for i, item in enumerate(value):
+                    if isinstance(item, ast.expr):
+                        value[i] = change(item)
+                    elif isinstance(item, ast.AST):
+                        self._children(item, change)
+            elif isinstance(value, ast.AST) and value._fields:
+                self._children(value, change)
+
+    def _call(self, node: ast.Call, awaited: ast.expr | None) -> ast.expr:
+        function = node.func
+        if type(function) is ast.Name and function.id == "get_ipython" and not node.args:
+            # What a magic becomes; the call made on the result tells the same.
+            return node
+        if isinstance(function, _NO_FUNCTIONS):
+            # The compiler warns that it cannot be called.
+            return node
+        number = _next_number()
+        shape: list[tuple[int, str, object]] = []
+        hooked: list[Callable[[ast.expr], None]] = []
+        exprs: list[ast.expr] = []
+        for i, argument in enumerate(node.args):
+            star = type(argument) is ast.Starred
+            target = cast("ast.Starred", argument).value if star else argument
+            kind = hooks.STAR if star else hooks.POSITIONAL
+            if type(target) is ast.Constant:
+                shape.append((kind, "", target.value))
+                continue
+            shape.append((kind, "", hooks.VALUE))
+            exprs.append(target)
+            if star:
+                hooked.append(_setter(argument, "value"))
+            else:
+                hooked.append(_placer(node.args, i))
+        for keyword in node.keywords:
+            kind = hooks.DOUBLE_STAR if keyword.arg is None else hooks.KEYWORD
+            if type(keyword.value) is ast.Constant:
+                shape.append((kind, keyword.arg or "", keyword.value.value))
+                continue
+            shape.append((kind, keyword.arg or "", hooks.VALUE))
+            exprs.append(keyword.value)
+            hooked.append(_setter(keyword, "value"))
+        last = len(exprs) - 1
+        position = _call_position(node)
+        node.func = _hook("c" if exprs else "s", function, number, self._wrap(function))
+        for i, (place, expression) in enumerate(zip(hooked, exprs, strict=True)):
+            wrapped = self._wrap(expression)
+            place(_hook("z" if i == last else "a", expression, number, wrapped))
+        line = position[0]
+        (node.lineno, node.col_offset, node.end_lineno, node.end_col_offset) = position
+        site = Site(self._log, line, tuple(shape))
+        hooks._hooks.sites[number] = site
+        self.sites.append(number)
+        self._group.sites.append(site)
+        whole = awaited if awaited is not None else node
+        enter = _hook("e", whole, number)
+        return _at(ast.Call(enter, [whole], []), whole)
+
+    # Numbers.
+
+    def _within(self, group: Group, work: Callable[[], Any]) -> Any:
+        before, self._group = self._group, group
+        try:
+            return work()
+        finally:
+            self._group = before
+
+    def _new_group(self) -> Group:
+        group = Group(self._cap)
+        group.guard = hooks.new_guard()
+        hooks._hooks.groups[group.guard] = group
+        self.groups.append(group)
+        self.guards.append(group.guard)
+        return group
+
+    def _guard(self, group: Group, at: ast.AST) -> ast.expr:
+        """Return the test whether a group is recorded."""
+        if group.tally is not None:
+            one, tally = _start_at(ast.Constant(True), at), _item(hooks.TALLIES, group.tally, at)
+            test: ast.expr = _start_at(ast.Compare(one, [ast.NotIn()], [tally]), at)
+            tick = _hook("g", at, group.tally)
+        else:
+            assert group.guard is not None
+            test, tick = _item(hooks.GUARDS, group.guard, at), _hook("t", at, group.guard)
+        return _start_at(ast.BoolOp(ast.And(), [test, tick]), at)
+
+    def _new_gate(self, group: Group) -> None:
+        """Have a group counted by its guard."""
+        group.tally = hooks.new_gate(group)
+        self.tallies.append(group.tally)
+
+    def _mark(self, body: list[ast.stmt], first: ast.stmt) -> None:
+        mark = hooks.new_count()
+        self.marks.append(mark)
+        self.blocks.append((_position(first), _nonzero(mark)))
+        setting = _set(mark, first)
+        self._counted[id(setting)] = _nonzero(mark)
+        body.insert(0, setting)
+
+
+_numbers = iter(range(1, 1 << 62))
+
+
+def _next_number() -> int:
+    return next(_numbers)
+
+
+def _nonzero(mark: int) -> Callable[[], bool]:
+    return lambda: hooks.counts[mark] > 0
+
+
+def _setter(node: ast.AST, field: str) -> Callable[[ast.expr], None]:
+    return lambda value: setattr(node, field, value)
+
+
+def _placer(items: list[ast.expr], index: int) -> Callable[[ast.expr], None]:
+    return lambda value: items.__setitem__(index, value)
+
+
+# Questions about nodes.
+
+
+def _has_call(node: ast.AST) -> bool:
+    """Whether module-level code makes a call in a simple statement or an expression."""
+    kind = type(node)
+    if kind is ast.Call:
+        return True
+    if kind is ast.Name or kind is ast.Constant:
+        return False
+    if kind is ast.Lambda:
+        arguments = cast("ast.Lambda", node).args
+        return any(d and _has_call(d) for d in (*arguments.defaults, *arguments.kw_defaults))
+    if kind is ast.AnnAssign:
+        value = cast("ast.AnnAssign", node).value
+        return value is not None and _has_call(value)
+    if isinstance(node, _TYPE_ALIAS):
+        return False
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if isinstance(value, list):
+            for item in value:
+                if isinstance(item, ast.AST) and _has_call(item):
+                    return True
+        elif isinstance(value, ast.AST) and value._fields and _has_call(value):
+            return True
+    return False
+
+
+def _headers(node: ast.stmt) -> list[ast.expr]:
+    """Return the expressions evaluated whenever a compound statement is reached."""
+    if isinstance(node, (ast.If, ast.While)):
+        return [node.test]
+    if isinstance(node, (ast.For, ast.AsyncFor)):
+        return [node.iter]
+    if isinstance(node, (ast.With, ast.AsyncWith)):
+        return [item.context_expr for item in node.items]
+    if isinstance(node, ast.Match):
+        return [node.subject]
+    return []
+
+
+def _around(node: ast.stmt) -> list[ast.AST]:
+    """Return the parts of a definition that the code around it evaluates."""
+    if isinstance(node, ast.ClassDef):
+        return [*node.decorator_list, *node.bases, *node.keywords]
+    definition = cast("ast.FunctionDef", node)
+    arguments = definition.args
+    defaults = [*arguments.defaults, *[each for each in arguments.kw_defaults if each]]
+    return [*definition.decorator_list, *defaults]
+
+
+def _is_leaf(node: ast.stmt) -> bool:
+    """Whether a loop's body makes no calls, and the loop can be copied with the blocks in it."""
+    loop = cast("ast.For", node)
+    if loop.orelse or any(map(_has_call, loop.body)):
+        return False
+    return all(
+        isinstance(child, (ast.If, *_LOOPS)) or not isinstance(child, _COMPOUND)
+        for statement in loop.body
+        for child in ast.walk(statement)
+    ) and not any(map(_is_unfit, ast.walk(node)))
+
+
+def _may_jump(node: ast.stmt) -> bool:
+    """Whether a compound statement can go on elsewhere than after itself."""
+    if isinstance(node, (ast.Break, ast.Continue, ast.Try, ast.TryStar, ast.With, ast.AsyncWith)):
+        return True
+    if isinstance(node, _DEFINITIONS) or not isinstance(node, _COMPOUND):
+        return False
+    if isinstance(node, ast.Match):
+        return any(_may_jump(s) for case in node.cases for s in case.body)
+    return any(map(_may_jump, node.body)) or any(map(_may_jump, getattr(node, "orelse", ())))
+
+
+def _sees_names(node: ast.AST) -> bool:
+    for child in ast.walk(node):
+        if isinstance(child, ast.Name) and child.id in _LOOKING:
+            return True
+        if isinstance(child, ast.Attribute) and child.attr in _LOOKING:
+            return True
+    return False
+
+
+# New nodes.
+
+
+def _at(node: _Node, old: ast.AST) -> _Node:
+    """Give a node the position of another; `ast.copy_location` takes ten times as long."""
+    new, place = cast("Any", node), cast("Any", old)
+    new.lineno, new.col_offset = place.lineno, place.col_offset
+    new.end_lineno, new.end_col_offset = place.end_lineno, place.end_col_offset
+    return node
+
+
+def _start_at(node: _Node, old: ast.AST) -> _Node:
+    """Give a node the position at which another starts."""
+    new, place = cast("Any", node), cast("Any", old)
+    new.lineno = new.end_lineno = place.lineno
+    new.col_offset = new.end_col_offset = place.col_offset
+    return node
+
+
+def _name(name: str, at: ast.AST) -> ast.Name:
+    return _at(ast.Name(name, _LOAD), at)
+
+
+def _item(name: str, index: int, at: ast.AST) -> ast.expr:
+    key = _start_at(ast.Constant(index), at)
+    return _start_at(ast.Subscript(_held(name, at), key, _LOAD), at)
+
+
+def _hook(method: str, at: ast.AST, number: int, *values: ast.expr) -> ast.Call:
+    key = _start_at(ast.Constant(number), at)
+    return _at(ast.Call(_held(method, at), [key, *values], []), at)
+
+
+def _held(name: str, at: ast.AST) -> ast.expr:
+    # The compiler puts an attribute that extends over lines on its last.
+    hook = _start_at(ast.Constant(hooks.HOOKS), at)
+    return _start_at(ast.Attribute(hook, name, _LOAD), at)
+
+
+def _set(mark: int, at: ast.stmt) -> ast.stmt:
+    target = ast.Subscript(_held(hooks.COUNTS, at), _start_at(ast.Constant(mark), at), _STORE)
+    value = _start_at(ast.Constant(1), at)
+    return _start_at(ast.Assign([_start_at(target, at)], value), at)
+
+
+def _increment(mark: int, at: ast.stmt) -> ast.stmt:
+    target = ast.Subscript(_held(hooks.COUNTS, at), _start_at(ast.Constant(mark), at), _STORE)
+    one = _start_at(ast.Constant(1), at)
+    return _start_at(ast.AugAssign(_start_at(target, at), ast.Add(), one), at)
+
+
+def clone(node: _Node) -> _Node:
+    """Copy a node and what is below it; the bodies of functions and classes are shared."""
+    new = type(node).__new__(type(node))
+    held = new.__dict__
+    held.update(node.__dict__)
+    shared = held.get("body") if isinstance(node, (*_DEFINITIONS, ast.Lambda)) else None
+    for name in node._fields:
+        value = held.get(name)
+        if value is shared:
+            continue
+        if isinstance(value, list):
+            held[name] = [clone(v) if isinstance(v, ast.AST) else v for v in value]
+        elif isinstance(value, ast.AST) and value._fields:
+            held[name] = clone(value)
+    return new
+
+
+def _twin(node: _Node) -> _Node:
+    """Copy code that is then compiled twice; the compiler must have nothing to say of it."""
+    if any(map(_is_unfit, ast.walk(node))):
+        raise Unfit
+    return clone(node)
+
+
+def _is_unfit(node: ast.AST) -> bool:
+    """Whether the compiler would have something to say of a node that it sees twice."""
+    return isinstance(node, ast.Global) or (isinstance(node, _SUSPECT) and _may_warn(node))
+
+
+def _may_warn(node: ast.AST) -> bool:
+    if isinstance(node, ast.Compare):
+        # `is` with a literal.
+        return any(isinstance(op, (ast.Is, ast.IsNot)) for op in node.ops) and any(
+            isinstance(side, _NO_FUNCTIONS) and not _is_singleton(side)
+            for side in (node.left, *node.comparators)
+        )
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, _NO_FUNCTIONS)
+    if isinstance(node, ast.Subscript):
+        held, index = node.value, node.slice
+        return isinstance(held, _NO_FUNCTIONS) and (
+            not isinstance(held, _SUBSCRIPTED)
+            or (isinstance(held, ast.Constant) and type(held.value) not in (str, bytes))
+            or (isinstance(index, ast.Constant) and type(index.value) is not int)
+            or isinstance(index, (*_NO_FUNCTIONS[1:], ast.Lambda))
+        )
+    # `assert (condition, message)`, and leaving `finally`.
+    return (isinstance(node, ast.Assert) and isinstance(node.test, ast.Tuple)) or (
+        isinstance(node, (ast.Try, ast.TryStar)) and bool(node.finalbody)
+    )
+
+
+def _is_singleton(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and any(
+        node.value is one for one in (None, True, False, ...)
+    )
+
+
+def _position(node: ast.stmt) -> tuple[int, int]:
+    return node.lineno, node.col_offset
+
+
+def _call_position(node: ast.Call) -> tuple[int, int, int | None, int | None]:
+    """Return the position that the compiler gives to a call.
+
+    For a method call it is the line of the method's name, which in a chain over several lines
+    is not the line on which the expression begins.
+    """
+    function = node.func
+    where = (node.lineno, node.col_offset, node.end_lineno, node.end_col_offset)
+    if not isinstance(function, ast.Attribute) or function.end_lineno == node.lineno:
+        return where
+    starred = any(isinstance(a, ast.Starred) for a in node.args)
+    if starred or any(k.arg is None for k in node.keywords):
+        return where
+    if len(node.args) + len(node.keywords) + bool(node.keywords) >= _MANY_ARGUMENTS:
+        return where
+    end_line = cast("int", function.end_lineno)
+    end = cast("int", function.end_col_offset)
+    column = end - len(function.attr)
+    if column < 0:
+        return where
+    return end_line, column, node.end_lineno, node.end_col_offset

@@ -1,0 +1,1 @@
+"""Questions about recorded trials; this part only reads."""

@@ -1,0 +1,72 @@
+"""What a question to the record is answered with: a frozen record that shows itself."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar, Protocol
+
+
+class Renderer(Protocol):
+    """Shows answers; the display layer provides it when it is loaded."""
+
+    def text(self, answer: Answer) -> str:
+        """Return the answer as a table or tree for a terminal, without colours."""
+        ...
+
+    def html(self, answer: Answer) -> str:
+        """Return the answer as HTML in which everything from a notebook is escaped."""
+        ...
+
+    def bundle(self, answer: Answer) -> dict[str, str]:
+        """Return the answer by MIME type, `text/plain` and `text/html` at least."""
+        ...
+
+
+class Answer:
+    """A base of frozen dataclasses: rich in notebooks, a table in terminals, plain in JSON."""
+
+    renderer: ClassVar[Renderer | None] = None
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        if Answer.renderer is None:
+            return {"text/plain": repr(self)}
+        return Answer.renderer.bundle(self)
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        # Set here, so that a dataclass makes no other.
+        cls.__repr__ = Answer.__repr__  # type: ignore[method-assign]
+
+    def __repr__(self) -> str:
+        if Answer.renderer is not None:
+            return Answer.renderer.text(self)
+        values = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        return f"{type(self).__name__}({values})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer as JSON has it: times as ISO text, records as dicts."""
+        if not dataclasses.is_dataclass(self):
+            raise TypeError(f"{type(self).__name__} is no record")
+        return {field.name: plain(getattr(self, field.name)) for field in dataclasses.fields(self)}
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON has it."""
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, Sequence | frozenset | set) and not isinstance(value, str | bytes):
+        return [plain(each) for each in value]
+    return value
+
+
+def to_frame(rows: Sequence[Mapping[str, Any]]) -> Any:
+    """Return rows as a pandas DataFrame; pandas is imported only now, because it was asked for."""
+    import pandas
+
+    return pandas.DataFrame(list(rows))

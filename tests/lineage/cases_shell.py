@@ -1,0 +1,181 @@
+"""Cases: magics, history, code in strings, and dependencies over many runs."""
+
+from __future__ import annotations
+
+from .case import XS, XY, Case, Cell, X, case
+
+CASES: tuple[Case, ...] = (
+    case("line magic that binds", X, Cell("%time y = x", "x", "y", after="1:x")),
+    case("line magic with a result", Cell("a = %pwd", writes="a"), Cell("a", "a", after="1:a")),
+    case("line magic result kept", X, Cell("t = %timeit -o -n 1 -r 1 x", "x", "t", after="1:x")),
+    case("timeit binds nothing", XY, Cell("%timeit -n 1 -r 1 y = x", "x", after="1:x")),
+    case("cell timeit", XY, Cell("%%timeit -n 1 -r 1 z = x\nw = z + y", "x y", after="1:x 1:y")),
+    case("cell time", XY, Cell("%%time\nz = x\nw = z", "x", "z w", after="1:x")),
+    case("cell capture", X, Cell("%%capture out\nprint(x)\ny = 2", "x", "out y", after="1:x")),
+    case(
+        "cell capture, name bound inside", X, Cell("%%capture out\nx = 1\nprint(x)", writes="x out")
+    ),
+    case("magic in a magic", X, Cell("%%capture out\n%time y = x", "x", "out y", after="1:x")),
+    case("variable in a line magic", X, Cell("%who_ls {x} $x", "x", after="1:x")),
+    case("shell command result", Cell("a = !echo 1", writes="a")),
+    case("variable in a shell command", XY, Cell("!echo {x} $y", "x y", after="1:x 1:y")),
+    case(
+        "expression in a shell command",
+        XS,
+        X,
+        Cell("a = !echo {xs[0] + x}", "xs x", "a", after="1:xs 2:x"),
+    ),
+    case("cell magic shell", Cell("%%bash\necho 1")),
+    case("magic that stores", Cell("%alias_magic t time"), Cell("%reset_selective -f nothing")),
+    case(
+        "user magic that binds",
+        Cell(
+            "from IPython.core.magic import register_line_magic\n@register_line_magic\n"
+            "def sql(line):\n    get_ipython().user_ns['rows'] = [line]\n    return line",
+            writes="register_line_magic sql",
+        ),
+        Cell("a = %sql select 1", writes="a rows"),
+        Cell("rows, a", "rows a", after="2:rows 2:a"),
+    ),
+    case("reset", XY, Cell("%reset_selective -f ^x$", deletes="x")),
+    case("last output", Cell("[1]"), Cell("y = _", "_", "y", after="1:_")),
+    case(
+        "last output but one",
+        Cell("[1]"),
+        Cell("[2]"),
+        Cell("y = (_, __)", "_ __", "y", after="1:__ 2:_"),
+    ),
+    case(
+        "last output over silent cells",
+        Cell("[1]"),
+        X,
+        Cell("[2];"),
+        Cell("y = _", "_", "y", after="1:_"),
+    ),
+    case(
+        "numbered output",
+        Cell("[1]"),
+        Cell("[2]"),
+        Cell("y = _1", "_1", "y", after="1:_1"),
+        Cell("z = Out[2]", "Out[2]", "z", after="2:Out[2]"),
+    ),
+    case(
+        "all outputs",
+        Cell("[1]"),
+        X,
+        Cell("[2]"),
+        Cell("y = list(Out)", "Out", "y", after="1:Out 3:Out"),
+    ),
+    case(
+        "earlier input",
+        X,
+        Cell("s = In[1]", "In[1]", "s", after="1:In[1]"),
+        Cell("t = _i", "_i", "t", after="2:_i"),
+        Cell("u = _i1", "_i1", "u", after="1:_i1"),
+    ),
+    case(
+        "underscore as a target",
+        Cell("for _ in range(3): pass", writes="_"),
+        Cell("y = _", "_", "y", after="1:_", unseen="_"),
+    ),
+    case("underscore bound here", Cell("[1]"), Cell("for _ in range(3): print(_)", writes="_")),
+    case(
+        "underscore given back",
+        Cell("_ = 5", writes="_"),
+        Cell("del _", deletes="_"),
+        Cell("[1]"),
+        Cell("y = _", "_", "y", after="3:_"),
+    ),
+    case(
+        "shell's own names",
+        Cell("get_ipython()"),
+        Cell("__name__; In; Out", "In Out", after="1:In 1:Out"),
+    ),
+    case(
+        "shell's name taken over",
+        Cell("open = len", writes="open"),
+        Cell("open([])", "open", after="1:open"),
+    ),
+    case(
+        "globals() item",
+        X,
+        Cell("globals()['y'] = globals()['x']", "x", "y", after="1:x"),
+        Cell("del globals()['y']", deletes="y"),
+    ),
+    case("globals() with a computed name", Cell("for n in 'ab': globals()[n] = 1", writes="n a b")),
+    case(
+        "globals().update",
+        Cell("globals().update(a=1, b=2)", writes="a b"),
+        Cell("a + b", "a b", after="1:a 1:b"),
+    ),
+    case("exec", X, Cell("exec('y = x')", "x", "y", after="1:x"), Cell("y", "y", after="2:y")),
+    case("exec settles", X, Cell("exec('x = 2')\nx", writes="x")),
+    case(
+        "exec of unseen text",
+        Cell("s = 'y = [1]'", writes="s"),
+        Cell("exec(s)", "s", "y", after="1:s"),
+    ),
+    case("exec with a namespace", X, Cell("exec('x = y', {'y': 1})"), Cell("x", "x", after="1:x")),
+    case("eval", XY, Cell("z = eval('x + y')", "x y", "z", after="1:x 1:y")),
+    case(
+        "query with a variable",
+        X,
+        Cell("class Frame:\n    def query(self, text): return text\nd = Frame()", writes="Frame d"),
+        Cell("d.query('a > @x')", "d x", after="2:d 1:x"),
+    ),
+    case(
+        "run a file",
+        Cell("%run {script}", writes="from_script"),
+        Cell("from_script", "from_script", after="1:from_script"),
+    ),
+    case(
+        "a cell run twice",
+        X,
+        Cell("x += 1", "x", "x", after="1:x"),
+        Cell("x += 1", "x", "x", after="2:x"),
+        Cell("x", "x", after="3:x"),
+    ),
+    case(
+        "overwritten",
+        X,
+        Cell("x = [2]", writes="x"),
+        Cell("x = [3]", writes="x"),
+        Cell("x", "x", after="3:x"),
+    ),
+    case(
+        "mutation",
+        XS,
+        Cell("xs.append(4)", "xs", after="1:xs", mutates="xs"),
+        Cell("xs", "xs", after="2:xs"),
+    ),
+    case(
+        "mutation through an alias",
+        XS,
+        Cell("ys = xs", "xs", "ys", after="1:xs"),
+        Cell("ys.append(4)", "ys", after="2:ys 1:xs", mutates="ys xs"),
+        Cell("xs", "xs", after="3:xs"),
+    ),
+    case(
+        "mutation, then overwritten",
+        XS,
+        Cell("xs.append(4)", "xs", after="1:xs", mutates="xs"),
+        Cell("xs = [1]", writes="xs"),
+        Cell("xs", "xs", after="3:xs"),
+    ),
+    case(
+        "two sources",
+        X,
+        Cell("y = 2000", writes="y"),
+        Cell("z = x + y", "x y", "z", after="1:x 2:y"),
+    ),
+    case("chain", X, Cell("y = x", "x", "y", after="1:x"), Cell("z = y", "y", "z", after="2:y")),
+    case(
+        "failed run still wrote",
+        X,
+        Cell("x = [2]\n1 / 0", writes="x", raises="ZeroDivisionError"),
+        Cell("x", "x", after="2:x"),
+    ),
+    case("deleted and read", X, Cell("del x", deletes="x"), Cell("x", raises="NameError")),
+    case("empty", Cell(""), Cell("# only a comment"), Cell("pass")),
+    case("docstring", Cell("'text'"), Cell("...")),
+)

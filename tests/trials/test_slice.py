@@ -1,0 +1,192 @@
+"""Slices are sound: each, run on its own by a stock interpreter, gives the recorded digest."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from functools import cache
+from pathlib import Path
+
+import pytest
+from peewee import Database
+
+from provenance_kernel.errors import SettingError
+from provenance_kernel.trials import query
+from provenance_kernel.trials.slice import Slice, slice_of
+from support.cells import PACKAGE, record_cells
+from trials.slice_cases import CASES, Case
+
+ASK = """
+from provenance_kernel.fingerprint import digest as _digest
+print("digest", _digest({name}))
+"""
+RUN_NOTEBOOK = """
+import json, sys
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+config = Config()
+config.HistoryManager.enabled = False
+shell = InteractiveShell(config=config)
+for cell in json.load(sys.stdin):
+    shell.run_cell(cell, store_history=True)
+"""
+
+
+def python(code: str, folder: Path, given: str = "") -> str:
+    """Run code in a process of its own, in a folder, and return what it printed."""
+    folder.mkdir(exist_ok=True)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        input=given,
+        text=True,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": PACKAGE, "MPLBACKEND": "agg"},
+        capture_output=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def record(folder: Path, cells: tuple[str, ...]) -> Database:
+    record_cells(folder, cells)
+    return query.open_database(None, folder)
+
+
+def recomputed(output: str) -> list[str]:
+    return [line.split()[1] for line in output.splitlines() if line.startswith("digest ")]
+
+
+def code_of(found: Slice) -> str:
+    return "".join(f"{text}\n" for part in found.parts for text in part.statements)
+
+
+@cache
+def sliced(case: Case) -> Slice:
+    """Return the slice of a case, recorded once for all tests."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        closing(record(Path(folder) / "trial", case.cells)) as database,
+    ):
+        return slice_of(database, case.name)
+
+
+# Each runs a script in a process of its own: the fast ring has time for one in sixteen.
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, id=case.id, marks=pytest.mark.slow if number % 16 else ())
+        for number, case in enumerate(CASES)
+    ],
+)
+def test_a_slice_computes_the_value_that_was_recorded(case: Case, tmp_path: Path) -> None:
+    found = sliced(case)
+    assert found.digest is not None
+    output = python(found.script() + ASK.format(name=found.name), tmp_path)
+    assert recomputed(output) == [found.digest], found.script()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_a_slice_holds_what_matters_and_no_more(case: Case) -> None:
+    found = sliced(case)
+    lines = [line.strip() for line in found.script().splitlines()]
+    assert [text for text in case.kept if text not in lines] == []
+    assert [text for text in case.left if text in lines] == []
+    assert case.unused.isdisjoint(part.position for part in found.parts)
+    assert found.vouched
+
+
+NOTEBOOKS = ["augmented", "failed_then_fixed", "output_last", "magic_time", "async", "class"]
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_slice_as_a_notebook_computes_it_too(name: str, tmp_path: Path) -> None:
+    found = sliced(next(each for each in CASES if each.id == name))
+    cells = [each.source for each in found.notebook_node().cells if each.cell_type == "code"]
+    cells.append(ASK.format(name=found.name))
+    output = python(RUN_NOTEBOOK, tmp_path, json.dumps(cells))
+    assert recomputed(output) == [found.digest]
+
+
+@pytest.mark.slow
+def test_slices_leave_out_what_cannot_matter() -> None:
+    assert len(CASES) >= 40
+    shares = [found.lines / found.trial_lines for found in map(sliced, CASES)]
+    assert statistics.median(shares) <= 0.6
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Database]:
+    cells = ("# stage: data reading\ntotal = 1\nother = 2", "# metric: score\nscore = total * 2")
+    with closing(record(tmp_path / "trial", cells)) as database:
+        yield database
+
+
+def test_the_header_says_what_it_is(small: Database) -> None:
+    found = slice_of(small, "score")
+    text = found.script()
+    assert found.trial in text
+    assert str(found.digest) in text
+    assert "# stage: data_reading\ntotal = 1" in text
+    assert (found.lines, found.trial_lines) == (2, 3)
+    assert found.vouched
+    assert found.reasons == ()
+
+
+def test_stages_stay_in_the_notebooks_metadata(small: Database) -> None:
+    cells = slice_of(small, "score").notebook_node().cells
+    assert cells[1].metadata["provenance"] == {"stage": ["data_reading"]}
+    assert cells[1].source == "total = 1"
+
+
+def test_an_unknown_name_is_answered_with_the_closest(small: Database) -> None:
+    with pytest.raises(SettingError, match=r"totl: trial .* has no such .*; did you mean total\?"):
+        slice_of(small, "totl")
+
+
+def test_what_cannot_be_vouched_for_is_said(tmp_path: Path) -> None:
+    cells = ("code = 'x = 5'\ny = 1", "exec(code)\nz = 3", "w = x")
+    with closing(record(tmp_path / "trial", cells)) as database:
+        found = slice_of(database, "w")
+    assert any("run 2 is taken whole: `exec`" in each for each in found.reasons)
+    assert "z = 3" in code_of(found)
+
+
+def test_unseeded_draws_are_said(tmp_path: Path) -> None:
+    cells = ("import random", "x = random.random()", "y = x + 1")
+    with closing(record(tmp_path / "trial", cells)) as database:
+        found = slice_of(database, "y")
+    assert any("run 2 may give another value each time" in each for each in found.reasons)
+
+
+def test_a_failed_run_with_strings_of_several_lines_keeps_them(tmp_path: Path) -> None:
+    cells = ('text = """a\n b\n"""\nraise ValueError', "y = text * 2")
+    with closing(record(tmp_path / "trial", cells)) as database:
+        found = slice_of(database, "y")
+    output = python(found.script() + ASK.format(name="y"), tmp_path / "again")
+    assert recomputed(output) == [found.digest]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", ["1", "2", "4"])
+def test_slices_of_the_fraud_notebooks_compute_their_metrics(number: str, tmp_path: Path) -> None:
+    notebooks = Path(__file__).parents[2] / "notebooks"
+    shutil.copy(notebooks / "make_data.py", tmp_path)
+    notebook = shutil.copy(next(notebooks.glob(f"{number}_*.ipynb")), tmp_path)
+    command = f"from provenance_kernel.cli import main; main(['run', {notebook!r}, *{ROWS!r}])"
+    python(command, tmp_path)
+    with closing(query.open_database(None, tmp_path)) as database:
+        slices = [slice_of(database, name) for name in ("f1", "roc_auc")]
+    for found in slices:
+        output = python(found.script() + ASK.format(name=found.name), tmp_path)
+        assert recomputed(output) == [found.digest]
+        assert found.lines < found.trial_lines
+
+
+ROWS = ("-p", "rows", "4000")
