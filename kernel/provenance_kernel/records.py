@@ -11,6 +11,7 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from provenance_kernel.types import (
     Access,
@@ -138,9 +139,8 @@ class StageTag:
     activation_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Fingerprint:
-    """What is known of a value by its content."""
+class Fingerprint(NamedTuple):
+    """What is known of a value by its content; made for each, it is a tuple, which costs less."""
 
     type: str
     digest: str | None

@@ -61,16 +61,20 @@ _usual: dict[int, str] = {}
 
 def _buffer(array: Any, reach: Reach | None) -> tuple[bytes, int, str] | None:
     """Take the short way with an array in C order of numbers as the processor has them."""
-    if not _usual and sys.byteorder == "little":
+    text = _usual.get(identity(array.dtype))
+    if text is None:
+        if _usual or sys.byteorder != "little":
+            return None
         dtype = sys.modules["numpy"].dtype
         _usual.update(
             {identity(dtype(char)): dtype_text(dtype(char)) for char in "?bBhHiIlLqQefdFD"}
         )
-    text = _usual.get(identity(array.dtype))
+        return _buffer(array, reach)
     nbytes = array.nbytes
-    if text is None or not nbytes or not array.flags.c_contiguous:
+    if not nbytes or not array.flags.c_contiguous:
         return None
-    note_buffer(reach, array)
+    if reach is not None:
+        note_buffer(reach, array)
     head, shape = _head(text, array.shape)
     return head, nbytes, shape
 

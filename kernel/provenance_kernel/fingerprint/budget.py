@@ -69,11 +69,14 @@ class Budget:
         self._thread_end = self._any_end = 0.0
 
     def affords(self, nbytes: int) -> bool:
-        """Pay for an exact digest of one buffer, or say that it takes more than is left."""
+        """Pay for an exact digest of one buffer, or say that it takes more than is left.
+
+        No clock is asked, since a buffer takes no longer than its size says.
+        """
         nanoseconds = NODE + nbytes * BYTE
-        if nanoseconds > self.nanoseconds_left and nanoseconds > FREE_NANOSECONDS:
+        if self.work_left < 0 or self.nanoseconds_left < nanoseconds > FREE_NANOSECONDS:
             return False
-        if nbytes > self.bytes_left and nbytes > FREE_BYTES:
+        if self.bytes_left < nbytes > FREE_BYTES:
             return False
         self.bytes_left -= nbytes
         self.nanoseconds_left -= nanoseconds

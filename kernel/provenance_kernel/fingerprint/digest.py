@@ -49,11 +49,18 @@ def examine(value: Any, budget: Budget, reach: Reach | None = None) -> Fingerpri
         kind = kind_of(type(value))
     except Exception:  # a type that cannot be named
         kind = UNNAMED
+    if kind.buffer is not None:
+        # A value that is one buffer is digested as the walk would, in a short way.
+        found = kind.buffer(value, reach)
+        if found is not None and budget.affords(found[1]):
+            head, nbytes, shape = found
+            if reach is not None:
+                reach.ids.add(identity(value))
+            token = encoding.node(kind.tag, head + xxh3_128_digest(value))
+            return Fingerprint(
+                kind.name, xxh3_128_hexdigest(_EXACT + token), "exact", nbytes, shape
+            )
     if not budget.exhausted:
-        if kind.buffer is not None:
-            found = _buffer(value, kind, budget, reach)
-            if found is not None:
-                return found
         try:
             return _walked(value, kind, Walk(budget, sampling=False, reach=reach))
         except Exceeded:
@@ -85,21 +92,6 @@ def type_name(value: object) -> str:
         return kind_of(type(value)).name
     except Exception:  # a type that cannot be named
         return UNNAMED.name
-
-
-def _buffer(value: Any, kind: Kind, budget: Budget, reach: Reach | None) -> Fingerprint | None:
-    """Return the fingerprint of a value that is one buffer, as the walk would, in a short way."""
-    assert kind.buffer is not None
-    found = kind.buffer(value, reach)
-    if found is None:
-        return None
-    head, nbytes, shape = found
-    if not budget.affords(nbytes):
-        return None
-    if reach is not None:
-        reach.ids.add(identity(value))
-    token = encoding.node(kind.tag, head + xxh3_128_digest(value))
-    return Fingerprint(kind.name, xxh3_128_hexdigest(_EXACT + token), "exact", nbytes, shape)
 
 
 def _unread(value: object, kind: Kind, reach: Reach | None) -> Fingerprint:
