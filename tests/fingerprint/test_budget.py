@@ -6,7 +6,7 @@ import os
 import sys
 import threading  # noqa: F401  (these are used by the cases)
 from collections import OrderedDict, defaultdict, deque  # noqa: F401
-from types import FrameType, SimpleNamespace  # noqa: F401
+from types import FrameType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +14,8 @@ import pytest
 from provenance_kernel.errors import SettingError
 from provenance_kernel.fingerprint import Budget, Watch, fingerprint, register
 from provenance_kernel.fingerprint import budget as cost
+from provenance_kernel.fingerprint.digest import examine, sample
+from provenance_kernel.fingerprint.walk import Reach
 from provenance_kernel.records import Fingerprint
 
 LARGE = 300 << 20
@@ -40,6 +42,34 @@ def test_a_sample_sees_both_ends_and_the_blocks_between(place: int) -> None:
     before = fingerprint(value)
     value[place] = 1
     assert fingerprint(value).digest != before.digest
+
+
+@pytest.mark.parametrize(
+    ("text", "shared"),
+    [
+        ("[[i, [str(i)]] for i in range(300)]", True),
+        ("{str(i): {i: SimpleNamespace(a=i)} for i in range(300)}", True),
+        ("[np.arange(8000), {'a': np.zeros(3)}]", True),
+        ("pd.DataFrame({'a': range(1000), 'b': list('ab') * 500})", True),
+        ("[[i, [str(i)]] for i in range(3000)]", False),
+        ("{str(i): [i] for i in range(3000)}", False),
+        ("[np.arange(9000)]", False),
+        ("[bytearray(1 << 19)]", False),
+        ("pd.DataFrame({'a': range(2000), 'b': list('ab') * 1000})", False),
+        # No part is large, but all together are more than a sample takes.
+        ("[[[j] * 3 for j in range(50)] for i in range(100)]", False),
+    ],
+)
+def test_an_exact_digest_knows_its_sample_where_it_read_no_more(text: str, shared: bool) -> None:
+    names: dict[str, Any] = {"SimpleNamespace": SimpleNamespace}
+    for short in ("np", "pd"):
+        names[short] = pytest.importorskip(LIBRARIES[short])
+    value = eval(text, names)
+    reach = Reach()
+    assert examine(value, Budget(seconds=1), reach).exactness == "exact"
+    assert (reach.sample is not None) == shared
+    if shared:
+        assert reach.sample == sample(value, Budget()).digest
 
 
 def test_full_reads_everything_and_none_nothing() -> None:

@@ -349,3 +349,17 @@ def test_a_list_that_others_append_to_meanwhile() -> None:
     finally:
         stop.set()
         thread.join()
+
+
+def test_names_of_attributes_that_are_no_plain_texts_run_nothing() -> None:
+    class Plain:
+        pass
+
+    value = Plain()
+    value.__dict__[hostile(str, __hash__=str.__hash__)("name")] = 1
+    value.__dict__[1] = 2  # type: ignore[index]
+    ran.clear()
+    before = fingerprint(value, Budget("full"))
+    assert ran == []
+    value.__dict__[1] = 3  # type: ignore[index]
+    assert fingerprint(value, Budget("full")).digest != before.digest

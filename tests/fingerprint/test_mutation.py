@@ -220,6 +220,31 @@ def test_only_what_a_cell_could_touch_is_examined() -> None:
     assert watch.suspects(["shared"]) == ["shared", "v7"]
 
 
+@pytest.mark.parametrize(
+    "made",
+    [
+        "np.random.default_rng(0)",
+        "np.random.RandomState(0)",
+        "RandomForestClassifier(20, random_state=0).fit([[0, 1], [1, 0]] * 20, [0, 1] * 20)",
+    ],
+)
+def test_what_was_made_to_examine_a_value_leaves_no_address_of_another(made: str) -> None:
+    try:
+        space = cases.namespace(
+            "import numpy as np\nfrom sklearn.ensemble import RandomForestClassifier"
+        )
+    except ImportError as missing:
+        pytest.skip(f"{missing.name} is not installed")
+    np = space["np"]
+    watch = Watch()
+    space["made"] = eval(made, space)
+    watch.written({"made": space["made"]}, Budget("full"))
+    later = {f"v{i}": [{}, [i], np.arange(i)][i % 3] for i in range(3000)}
+    watch.written(later, Budget("full"))
+    assert "made" not in watch.suspects(later)
+    assert watch.suspects(["made"]) == ["made"]
+
+
 def test_nothing_is_kept_alive() -> None:
     class Thing:
         pass

@@ -42,17 +42,21 @@ def note_buffer(reach: Reach | None, array: Any) -> None:
     if reach is None:
         return
     base = array.base
-    if base is not None:
-        kind = sys.modules["numpy"].ndarray
-        while base is not None:
-            reach.ids.add(identity(base))
-            if not issubclass(type(base), kind):
-                break
-            array, base = base, base.base
-        if type(base) is memoryview:
-            reach.ids.add(identity(base.obj))
+    kind = sys.modules["numpy"].ndarray
+    while base is not None:
+        reach.ids.add(identity(base))
+        if not issubclass(type(base), kind):
+            break
+        array, base = base, base.base
+    if type(base) is memoryview:
+        reach.ids.add(identity(base.obj))
     # Addresses of memory, as other libraries share it, are told from those of objects by the sign.
-    reach.ids.add(-array.__array_interface__["data"][0])
+    # The other way to it describes each field of a structured dtype first.
+    structured = array.dtype.names is not None and issubclass(type(array), kind)
+    data = array.ctypes.data if structured else array.__array_interface__["data"][0]
+    reach.ids.add(-data)
+    if base is None:
+        reach.memory[identity(array)] = -data
 
 
 # The texts of the dtypes most arrays have, by the address of numpy's own objects, which never go.
@@ -90,6 +94,11 @@ def _ndarray(walk: Walk, value: Any) -> Parts:
     numpy = sys.modules["numpy"]
     # A subclass may redefine every attribute; a plain view does not ask it.
     array = value if type(value) is numpy.ndarray else numpy.ndarray.view(value, numpy.ndarray)
+    found = _buffer(array, walk.reach)
+    if found is not None:
+        head, nbytes, _ = found
+        walk.nbytes += nbytes
+        return head + hash_elements(walk, array)
     note_buffer(walk.reach, array)
     head = encoding.name(f"{dtype_text(array.dtype)} {array.shape}")
     return head + (yield from elements(walk, array))
@@ -117,7 +126,7 @@ def hash_elements(walk: Walk, array: Any) -> bytes:
     """Return the payload of elements without objects, without a copy where they lie in C order."""
     numpy = sys.modules["numpy"]
     size = array.size
-    if walk.sampling and size > sampling.ELEMENTS:
+    if walk.samples(size, sampling.ELEMENTS):
         walk.spend(100_000)
         positions = _positions(size)
         if array.flags.c_contiguous:
@@ -125,19 +134,20 @@ def hash_elements(walk: Walk, array: Any) -> bytes:
         else:
             chosen = array[numpy.unravel_index(positions, array.shape)]
         return b"/" + _hash(little_endian(numpy.ascontiguousarray(chosen)))
-    swapped = _foreign(array.dtype)
-    if array.flags.c_contiguous and not swapped:
+    usual = identity(array.dtype) in _usual
+    if array.flags.c_contiguous and (usual or not _foreign(array.dtype)):
         if not walk.spend_bytes(array.nbytes):
             walk.partial = True
             return b"?"
-        return _hash(array)
+        return xxh3_128_digest(array) if usual else _hash(array)
     if not walk.spend_bytes(array.nbytes, cost.COPIED_BYTE):
         walk.partial = True
         return b"?"
+    if array.nbytes <= _CHUNK:
+        array = numpy.ascontiguousarray(array)
+        return xxh3_128_digest(array) if usual else _hash(little_endian(array))
     hasher = xxh3_128()
-    rows = len(array) if array.ndim else 1
-    if not array.ndim:
-        return _hash(little_endian(array))
+    rows = len(array)
     step = max(1, _CHUNK * rows // array.nbytes)
     for start in range(0, rows, step):
         part = numpy.ascontiguousarray(array[start : start + step])
@@ -187,14 +197,19 @@ def _packed(dtype: Any) -> bool:
 def _by_field(walk: Walk, array: Any) -> Parts:
     parts = []
     for name in array.dtype.names:
-        parts.append((yield from elements(walk, array[name])))
+        field = array[name]
+        if identity(field.dtype) in _usual and field.size:
+            walk.nbytes += field.nbytes
+            parts.append(hash_elements(walk, field))
+        else:
+            parts.append((yield from elements(walk, field)))
     return b"".join(parts)
 
 
 def _objects(walk: Walk, array: Any) -> Parts:
     numpy = sys.modules["numpy"]
     size = array.size
-    if walk.sampling and size > sampling.ITEMS:
+    if walk.samples(size, sampling.ITEMS):
         where = numpy.unravel_index(numpy.array(sampling.items(size)), array.shape)
         chosen = array[where].tolist()
         return b"/" + encoding.size(size) + (yield from mixed(walk, chosen))
@@ -207,7 +222,7 @@ def _objects(walk: Walk, array: Any) -> Parts:
 def _extended(walk: Walk, array: Any) -> bytes:
     """Return the payload of x87 numbers: ten bytes each, and six of padding."""
     numpy = sys.modules["numpy"]
-    if walk.sampling and array.size > sampling.ELEMENTS:
+    if walk.samples(array.size, sampling.ELEMENTS):
         array = array[numpy.unravel_index(_positions(array.size), array.shape)]
     walk.nbytes += array.nbytes
     if not walk.spend_bytes(array.nbytes, cost.COPIED_BYTE * 2):
@@ -229,7 +244,7 @@ def _masked(walk: Walk, value: Any) -> Parts:
         return head + (yield from elements(walk, data))
     walk.reaches(identity(mask))
     note_buffer(walk.reach, mask)
-    if walk.sampling and data.size > sampling.ELEMENTS:
+    if walk.samples(data.size, sampling.ELEMENTS):
         where = numpy.unravel_index(_positions(data.size), data.shape)
         data, mask = data[where], mask[where]
     if mask.dtype == bool:

@@ -38,7 +38,7 @@ def _array(walk: Walk, value: Any) -> Parts:
 def _column(walk: Walk, value: Any, chunks: Sequence[Any]) -> Parts:
     rows = len(value)
     nbytes = value.nbytes
-    if walk.sampling and rows > sampling.ROWS:
+    if walk.samples(rows, sampling.ROWS):
         if not walk.spend(400_000 + _read(value.type, nbytes * sampling.ROWS // rows)):
             walk.partial = True
             return b"?" + encoding.size(rows)
@@ -223,7 +223,7 @@ def _polars_series(walk: Walk, value: Any) -> Parts:
     physical = value.to_physical()
     number = physical.dtype.is_numeric() and not physical.dtype.is_decimal()
     each = 0.0 if number else 1.0 if text else _AS_VALUES
-    if walk.sampling and rows > sampling.ROWS:
+    if walk.samples(rows, sampling.ROWS):
         if not walk.spend(200_000 + size * sampling.ROWS // rows * each):
             walk.partial = True
             return b"?".join(head)

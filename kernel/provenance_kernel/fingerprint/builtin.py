@@ -26,7 +26,7 @@ _COPIED = 8  # nominal nanoseconds for one element brought into a list
 def hash_buffer(walk: Walk, buffer: Any, nbytes: int) -> bytes:
     """Return the payload of a contiguous buffer, hashed where it lies."""
     walk.nbytes += nbytes
-    if walk.sampling and nbytes > sampling.BUFFER:
+    if walk.samples(nbytes, sampling.BUFFER):
         if not walk.spend(40_000):
             return b"?" + encoding.size(nbytes)
         view = memoryview(buffer).cast("B")
@@ -44,7 +44,7 @@ def sequence(
 ) -> Parts:
     """Return the payload of an ordered container; `item` gets an element, or a slice as a list."""
     head = encoding.size(length)
-    if walk.sampling and length > sampling.ITEMS:
+    if walk.samples(length, sampling.ITEMS):
         elements = [item(value, position) for position in sampling.items(length)]
         head = b"/" + head
     elif not walk.spend(length * cost.NUMBER):
@@ -125,7 +125,7 @@ def _frozenset(walk: Walk, value: frozenset[Any]) -> Parts:
 
 def _unordered(walk: Walk, value: Any, length: int, iterate: Callable[[Any], Any]) -> Parts:
     head = encoding.size(length)
-    large = walk.sampling and length > sampling.ITEMS
+    large = walk.samples(length, sampling.ITEMS)
     if (large and length > _SORTABLE) or not walk.spend(length * cost.NUMBER * 4):
         walk.partial = True
         return b"?" + head
@@ -178,7 +178,7 @@ def mapping(walk: Walk, value: dict[Any, Any], ordered: bool = True) -> Parts:
     """Return the payload of a dict by content; its order goes to the walk, if it says anything."""
     length = dict.__len__(value)
     head = encoding.size(length)
-    large = walk.sampling and length > sampling.ITEMS
+    large = walk.samples(length, sampling.ITEMS)
     if (large and length > _SORTABLE) or not walk.spend(length * 2 * cost.ITEM):
         walk.partial = True
         return b"?" + head
@@ -272,7 +272,7 @@ def _complex(walk: Walk, value: complex) -> Parts:
 @handles(str, mutable=False, extended=True)
 def _str(walk: Walk, value: str) -> Parts:
     length = str.__len__(value)
-    if walk.sampling and length > sampling.BUFFER:
+    if walk.samples(length, sampling.BUFFER):
         parts = "".join([str.__getitem__(value, part) for part in sampling.slices(length)])
         walk.nbytes += length
         return b"/" + encoding.size(length) + encoding.blob(b"s", _utf8(parts))
@@ -315,7 +315,7 @@ def _memoryview(walk: Walk, value: memoryview) -> Parts:
     if value.c_contiguous:
         with memoryview(value) as view:
             return head + hash_buffer(walk, view, view.nbytes)
-    if walk.sampling and value.nbytes > sampling.BUFFER:
+    if walk.samples(value.nbytes, sampling.BUFFER):
         walk.partial = True
         return head + b"?"
     if not walk.spend_bytes(value.nbytes, cost.COPIED_BYTE * 4):

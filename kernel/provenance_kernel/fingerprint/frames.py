@@ -95,7 +95,7 @@ def _plain_columns(walk: Walk, values: Any, rows: int) -> list[bytes]:
     """Return the tokens of the rows of a block, which are columns of its frame."""
     walk.nbytes += values.nbytes
     head = encoding.name(arrays.dtype_text(values.dtype)) + encoding.size(rows)
-    if walk.sampling and rows > sampling.ROWS:
+    if walk.samples(rows, sampling.ROWS):
         numpy = sys.modules["numpy"]
         if not walk.spend(50_000 + len(values) * 25_000):
             walk.partial = True
@@ -127,7 +127,7 @@ def _raw(part: Any) -> Any:
 def column(walk: Walk, values: Any, rows: int) -> Parts:
     """Return the token of one column: of its values, or of those the plan for samples takes."""
     numpy = sys.modules["numpy"]
-    if walk.sampling and rows > sampling.ROWS:
+    if walk.samples(rows, sampling.ROWS):
         if not walk.spend(150_000):
             walk.partial = True
             return b"?" + encoding.size(rows)
@@ -194,7 +194,7 @@ def _multi_index(walk: Walk, value: Any) -> Parts:
     levels, codes = _get(value, "_levels"), _get(value, "_codes")
     rows = len(codes[0]) if len(codes) else 0
     parts = [(yield tuple(_get(value, "_names"))), encoding.size(rows)]
-    sampled = walk.sampling and rows > sampling.ROWS
+    sampled = walk.samples(rows, sampling.ROWS)
     if not walk.spend(0.0 if sampled else rows * len(codes) * 8):
         walk.partial = True
         return b"".join(parts)
@@ -222,7 +222,7 @@ def _array(*names: str, tag: str | None = None) -> Callable[[Handler], Handler]:
 def _categorical(walk: Walk, value: Any) -> Parts:
     dtype = _get(value, "_dtype")
     codes = _get(value, "_ndarray")
-    if walk.sampling and len(codes) > sampling.ELEMENTS:
+    if walk.samples(len(codes), sampling.ELEMENTS):
         codes = codes[sys.modules["numpy"].array(sampling.elements(len(codes)))]
     walk.spend_bytes(codes.nbytes, cost.COPIED_BYTE * 4 / codes.dtype.itemsize)
     # The width of the codes is for pandas to choose.
@@ -247,7 +247,7 @@ def _numpy_backed(walk: Walk, value: Any) -> Parts:
 def _masked(walk: Walk, value: Any) -> Parts:
     data, mask = _get(value, "_data"), _get(value, "_mask")
     head = encoding.size(len(data))
-    if walk.sampling and len(data) > sampling.ROWS:
+    if walk.samples(len(data), sampling.ROWS):
         positions = sys.modules["numpy"].array(sampling.rows(len(data)))
         data, mask = data[positions], mask[positions]
     else:
@@ -271,7 +271,7 @@ def _strings(walk: Walk, value: Any) -> Parts:
     # One content, whether or not pyarrow is there to hold it.
     rows = len(value)
     head = encoding.name(str(value.dtype)) + encoding.size(rows)
-    if walk.sampling and rows > sampling.ROWS:
+    if walk.samples(rows, sampling.ROWS):
         if not walk.spend(400_000):
             walk.partial = True
             return head + b"?"

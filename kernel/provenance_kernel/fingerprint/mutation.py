@@ -138,8 +138,13 @@ class Watch:
             if found.exactness == "sampled":
                 sampled = found
             elif budget.mode != "full" and before - budget.nanoseconds_left > _COSTLY:
-                sampled = sample(value, budget)
-                sampled = sampled if sampled.digest is not None else None
+                if known is not None and known.sampled is not None and known.fingerprint == found:
+                    sampled = known.sampled
+                elif reach.sample is not None:
+                    sampled = found._replace(digest=reach.sample, exactness="sampled")
+                else:
+                    sampled = sample(value, budget)
+                    sampled = sampled if sampled.digest is not None else None
             if found.digest is None and not reach.cut:
                 # An opaque value is not examined again; what it holds can be changed through it.
                 touches, reaches = touches | reaches, _NOTHING

@@ -94,9 +94,14 @@ def _state(walk: Walk, value: object, names: tuple[bool, tuple[str, ...], frozen
         token = encoder(part) if encoder is not None else None
         if token is None:
             token = yield part
-        pairs.append(encoding.blob(b"s", str(name).encode("utf-8", "replace")) + token)
+        pairs.append((_name_token(name) if type(name) is str else (yield name)) + token)
     pairs.sort()
     return b"".join(pairs)
+
+
+@functools.lru_cache(maxsize=4096)
+def _name_token(name: str) -> bytes:
+    return encoding.blob(b"s", name.encode("utf-8", "replace"))
 
 
 def _fallback(kind: type) -> tuple[Handler | None, bool, bool]:

@@ -61,7 +61,7 @@ def _dense(walk: Walk, tensor: Any, torch: Any) -> bytes:
     if not nbytes:
         return b"0"
     if tensor.device.type != "cpu":
-        if walk.sampling and nbytes > _FROM_DEVICE:
+        if walk.samples(nbytes, _FROM_DEVICE):
             walk.partial = True
             return b"?" + encoding.size(nbytes)
         if not walk.spend(nbytes * _COPY):
@@ -70,7 +70,7 @@ def _dense(walk: Walk, tensor: Any, torch: Any) -> bytes:
         tensor = tensor.cpu()
     tensor = tensor.resolve_conj().resolve_neg()
     if not tensor.is_contiguous():
-        if walk.sampling and nbytes > 1 << 20:
+        if walk.samples(nbytes, 1 << 20):
             flat = torch.linspace(0, tensor.numel() - 1, 4096, dtype=torch.float64).long()
             tensor = tensor[torch.unravel_index(flat, tensor.shape)]
             nbytes = tensor.numel() * tensor.element_size()
@@ -78,7 +78,7 @@ def _dense(walk: Walk, tensor: Any, torch: Any) -> bytes:
             walk.partial = True
             return b"?" + encoding.size(nbytes)
         tensor = tensor.contiguous()
-    elif walk.sampling and nbytes > 1 << 20:
+    elif walk.samples(nbytes, 1 << 20):
         # The same elements as of a tensor in another layout.
         flat = torch.linspace(0, tensor.numel() - 1, 4096, dtype=torch.float64).long()
         tensor = tensor.reshape(-1)[flat]

@@ -14,6 +14,7 @@ import gc
 import types
 from collections.abc import Sequence
 from itertools import islice
+from sys import getrefcount
 from typing import Any
 
 from xxhash import xxh3_128_digest, xxh3_128_hexdigest
@@ -45,13 +46,17 @@ class Unreadable(Exception):
 class Reach:
     """Addresses of the mutable things a value consists of, and of those it gives access to."""
 
-    __slots__ = ("complete", "cut", "ids", "touches")
+    __slots__ = ("complete", "cut", "ids", "memory", "sample", "touches")
 
     def __init__(self) -> None:
         self.ids: set[int] = set()
         self.touches: set[int] = set()
         self.complete = True
         self.cut = False  # the budget ended before the value was examined
+        # The address of the memory of arrays that own theirs, by their own.
+        self.memory: dict[int, int] = {}
+        # The digest by the plan for samples, where the exact one has read no more than that.
+        self.sample: str | None = None
 
 
 class _Frame:
@@ -89,6 +94,8 @@ class Walk:
         "_holders",
         "_keys",
         "_left",
+        "_limit",
+        "_makes",
         "_memo",
         "_open",
         "budget",
@@ -98,18 +105,21 @@ class Walk:
         "reach",
         "root_opaque",
         "sampling",
+        "whole",
     )
 
     def __init__(self, budget: Budget, sampling: bool, reach: Reach | None = None) -> None:
         self.budget = budget
         self.sampling = sampling
         self.partial = sampling
+        # Whether nothing was met of which the plan for samples takes no more than a part.
+        self.whole = True
         self.order = 0
         self.nbytes = 0
         self._keys = b""
         self.root_opaque = False
         self.reach = reach
-        self._left = (
+        self._limit = self._left = (
             cost.SAMPLE_NANOSECONDS
             if sampling
             else max(budget.nanoseconds_left, cost.FREE_NANOSECONDS)
@@ -117,6 +127,7 @@ class Walk:
         # Values are held until the walk ends, so that no address is used twice within it.
         self._memo: dict[int, bytes] = {}
         self._held: list[object] = []
+        self._makes = sampling  # whether handlers may make values that nobody else has
         self._holders = _HOLDERS
         self._open: dict[int, int] = {}
         self._cycle: dict[int, tuple[int | None, int, Kind, object]] = {}
@@ -137,10 +148,17 @@ class Walk:
     def spend_bytes(self, nbytes: int, each: float = cost.BYTE) -> bool:
         """Pay for a buffer before it is hashed."""
         if not self.sampling:
-            if nbytes > max(self.budget.bytes_left, cost.FREE_BYTES):
+            if nbytes > self.budget.bytes_left and nbytes > cost.FREE_BYTES:
                 raise Exceeded
             self.budget.bytes_left -= nbytes
         return self.spend(nbytes * each)
+
+    def samples(self, size: int, limit: int) -> bool:
+        """Tell whether the plan for samples, up to a limit of what is read whole, is to be kept."""
+        if size <= limit:
+            return False
+        self.whole = False
+        return self.sampling
 
     def require(self, nanoseconds: float) -> None:
         """Give up an exact digest at once where its parts will come to more than is left."""
@@ -187,7 +205,19 @@ class Walk:
                 continue
             token = self._enter(part, stack)
         assert token is not None
+        part = None
+        if self._makes and self.reach is not None:
+            self._forget_made(self.reach)
         return token
+
+    def _forget_made(self, reach: Reach) -> None:
+        """Take back the addresses of what handlers made: others will have them soon."""
+        while self._held:
+            # A container that was made comes before what is in it.
+            address, references = _last(self._held)
+            if references == _UNSHARED:
+                reach.ids.discard(address)
+                reach.ids.discard(reach.memory.get(address, 0))
 
     def _enter(self, value: Any, stack: list[_Frame]) -> bytes | None:
         """Return the token of a value that is known; else None, and it is on the stack."""
@@ -233,6 +263,7 @@ class Walk:
             self.root_opaque = above is None
         else:
             frame = _Frame(value, kind, handler(self, value), len(stack), len(self._cycle), above)
+            self._makes = self._makes or kind.adapted
             self._open[key] = len(stack)
             stack.append(frame)
             return None
@@ -298,8 +329,21 @@ class Walk:
 
     def digest(self, token: bytes) -> str:
         """Return the digest of the walked value."""
-        domain = encoding.SAMPLED if self.sampling else encoding.EXACT
-        return xxh3_128_hexdigest(domain + token)
+        if self.sampling:
+            return xxh3_128_hexdigest(encoding.SAMPLED + token)
+        spent = self._limit - self._left
+        if self.reach is not None and self.whole and spent <= cost.SAMPLE_NANOSECONDS:
+            self.reach.sample = xxh3_128_hexdigest(encoding.SAMPLED + token)
+        return xxh3_128_hexdigest(encoding.EXACT + token)
+
+
+def _last(values: list[object]) -> tuple[int, int]:
+    """Take the last out of a list; return its address and how often it is referred to."""
+    value = values.pop()
+    return identity(value), getrefcount(value)
+
+
+_UNSHARED = _last([object()])[1]
 
 
 def _held_by(value: object) -> tuple[set[int], int]:
