@@ -27,6 +27,8 @@ from provenance_kernel.trace.log import Log
 _Node = TypeVar("_Node", bound=ast.AST)
 _LOAD, _STORE = ast.Load(), ast.Store()
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_SHARING = frozenset({*_DEFINITIONS, ast.Lambda})
+_KEPT = frozenset({ast.Name, ast.Constant})
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 _COMPOUND = (
@@ -54,7 +56,9 @@ _NO_FUNCTIONS = (
 _LEAVES = (ast.Name, ast.Constant, ast.expr_context, ast.operator, ast.cmpop, ast.Lambda)
 _TYPE_ALIAS = getattr(ast, "TypeAlias", ())
 # What the compiler may warn of, and what of these it does not.
-_SUSPECT = (ast.Compare, ast.Call, ast.Subscript, ast.Assert, ast.Try, ast.TryStar)
+_SUSPECT = frozenset(
+    {ast.Compare, ast.Call, ast.Subscript, ast.Assert, ast.Try, ast.TryStar, ast.Global}
+)
 _SUBSCRIPTED = (ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.JoinedStr)
 # The compiler gives up its short form of a method call at this many arguments.
 _MANY_ARGUMENTS = 15
@@ -684,29 +688,8 @@ def _placer(items: list[ast.expr], index: int) -> Callable[[ast.expr], None]:
 
 
 def _has_call(node: ast.AST) -> bool:
-    """Whether module-level code makes a call in a simple statement or an expression."""
-    kind = type(node)
-    if kind is ast.Call:
-        return True
-    if kind is ast.Name or kind is ast.Constant:
-        return False
-    if kind is ast.Lambda:
-        arguments = cast("ast.Lambda", node).args
-        return any(d and _has_call(d) for d in (*arguments.defaults, *arguments.kw_defaults))
-    if kind is ast.AnnAssign:
-        value = cast("ast.AnnAssign", node).value
-        return value is not None and _has_call(value)
-    if isinstance(node, _TYPE_ALIAS):
-        return False
-    for name in node._fields:
-        value = getattr(node, name, None)
-        if isinstance(value, list):
-            for item in value:
-                if isinstance(item, ast.AST) and _has_call(item):
-                    return True
-        elif isinstance(value, ast.AST) and value._fields and _has_call(value):
-            return True
-    return False
+    """Whether module-level code makes a call in code that was cloned, or that is new."""
+    return type(node) not in _KEPT and getattr(node, "has_call", True)
 
 
 def _headers(node: ast.stmt) -> list[ast.expr]:
@@ -735,13 +718,16 @@ def _around(node: ast.stmt) -> list[ast.AST]:
 def _is_leaf(node: ast.stmt) -> bool:
     """Whether a loop's body makes no calls, and the loop can be copied with the blocks in it."""
     loop = cast("ast.For", node)
-    if loop.orelse or any(map(_has_call, loop.body)):
+    if loop.orelse or any(map(_has_call, loop.body)) or node.is_unfit:  # type: ignore[attr-defined]
         return False
-    return all(
-        isinstance(child, (ast.If, *_LOOPS)) or not isinstance(child, _COMPOUND)
-        for statement in loop.body
-        for child in ast.walk(statement)
-    ) and not any(map(_is_unfit, ast.walk(node)))
+    return all(map(_is_copied, loop.body))
+
+
+def _is_copied(node: ast.stmt) -> bool:
+    """Whether a statement is simple, or has blocks that show that they ran."""
+    if isinstance(node, (ast.If, *_LOOPS)):
+        return all(map(_is_copied, (*node.body, *node.orelse)))
+    return not isinstance(node, _COMPOUND)
 
 
 def _may_jump(node: ast.stmt) -> bool:
@@ -767,17 +753,17 @@ def _sees_names(node: ast.AST) -> bool:
 # New nodes.
 
 
-def _at(node: _Node, old: ast.AST) -> _Node:
+def _at(node: _Node, place: Any) -> _Node:
     """Give a node the position of another; `ast.copy_location` takes ten times as long."""
-    new, place = cast("Any", node), cast("Any", old)
+    new: Any = node
     new.lineno, new.col_offset = place.lineno, place.col_offset
     new.end_lineno, new.end_col_offset = place.end_lineno, place.end_col_offset
     return node
 
 
-def _start_at(node: _Node, old: ast.AST) -> _Node:
+def _start_at(node: _Node, place: Any) -> _Node:
     """Give a node the position at which another starts."""
-    new, place = cast("Any", node), cast("Any", old)
+    new: Any = node
     new.lineno = new.end_lineno = place.lineno
     new.col_offset = new.end_col_offset = place.col_offset
     return node
@@ -816,35 +802,61 @@ def _increment(mark: int, at: ast.stmt) -> ast.stmt:
 
 
 def clone(node: _Node) -> _Node:
-    """Copy a node and what is below it; the bodies of functions and classes are shared."""
-    new = type(node).__new__(type(node))
+    """Copy a node and what is below it, but names, constants and the bodies of functions.
+
+    The copies know whether module-level code makes a call in them (`has_call`), and whether they
+    have something that the compiler must not see twice (`is_unfit`).
+    """
+    kind = type(node)
+    new = kind.__new__(kind)
     held = new.__dict__
     held.update(node.__dict__)
-    shared = held.get("body") if isinstance(node, (*_DEFINITIONS, ast.Lambda)) else None
+    has_call = kind is ast.Call
+    is_unfit = kind in _SUSPECT and _may_warn(node)
+    shared = held.get("body") if kind in _SHARING else None
     for name in node._fields:
         value = held.get(name)
         if value is shared:
             continue
-        if isinstance(value, list):
-            held[name] = [clone(v) if isinstance(v, ast.AST) else v for v in value]
-        elif isinstance(value, ast.AST) and value._fields:
-            held[name] = clone(value)
+        if type(value) is list:
+            copies: list[Any] = []
+            for item in value:
+                if isinstance(item, ast.AST) and type(item) not in _KEPT:
+                    copy: Any = clone(item)
+                    has_call = has_call or copy.has_call
+                    is_unfit = is_unfit or copy.is_unfit
+                    copies.append(copy)
+                else:
+                    copies.append(item)
+            held[name] = copies
+        elif isinstance(value, ast.AST) and value._fields and type(value) not in _KEPT:
+            held[name] = copy = clone(value)
+            has_call = has_call or copy.has_call
+            is_unfit = is_unfit or copy.is_unfit
+    if shared is not None:
+        bodies = shared if isinstance(shared, list) else [shared]
+        is_unfit = is_unfit or any(
+            type(n) in _SUSPECT and _may_warn(n) for body in bodies for n in ast.walk(body)
+        )
+    if kind is ast.AnnAssign:
+        has_call = held["value"] is not None and _has_call(held["value"])
+    elif isinstance(node, _TYPE_ALIAS):
+        has_call = False
+    held["has_call"], held["is_unfit"] = has_call, is_unfit
     return new
 
 
 def _twin(node: _Node) -> _Node:
     """Copy code that is then compiled twice; the compiler must have nothing to say of it."""
-    if any(map(_is_unfit, ast.walk(node))):
+    new = clone(node)
+    if new.is_unfit:  # type: ignore[attr-defined]
         raise Unfit
-    return clone(node)
-
-
-def _is_unfit(node: ast.AST) -> bool:
-    """Whether the compiler would have something to say of a node that it sees twice."""
-    return isinstance(node, ast.Global) or (isinstance(node, _SUSPECT) and _may_warn(node))
+    return new
 
 
 def _may_warn(node: ast.AST) -> bool:
+    if isinstance(node, ast.Global):
+        return True
     if isinstance(node, ast.Compare):
         # `is` with a literal.
         return any(isinstance(op, (ast.Is, ast.IsNot)) for op in node.ops) and any(
