@@ -32,7 +32,8 @@ def measure(workload: Workload, kernels: list[TimedKernel]) -> dict[str, list[fl
     for turn in range(workload.repeats):
         # Who goes first changes, so that nobody always runs in another's wake.
         for kernel in kernels[turn % len(kernels) :] + kernels[: turn % len(kernels)]:
-            times[kernel.name].append(sum(kernel.run(cell) for cell in workload.cells))
+            steps = [workload.cells] if workload.at_once else [(cell,) for cell in workload.cells]
+            times[kernel.name].append(sum(kernel.run(*cells) for cells in steps))
     return times
 
 
