@@ -18,62 +18,45 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from provenance_kernel.trace import hooks
 from provenance_kernel.trace.hooks import Group, Loop, Site
 from provenance_kernel.trace.log import Log
+from provenance_kernel.trace.nodes import (
+    COMPOUND,
+    COMPREHENSIONS,
+    DEFINITIONS,
+    LOAD,
+    LOOPS,
+    NO_FUNCTIONS,
+    STORE,
+    TYPE_ALIAS,
+    Unfit,
+    call_position,
+    clone,
+    evaluated_around,
+    headers_of,
+    hook_call,
+    increment_count,
+    is_leaf,
+    item_node,
+    makes_call,
+    may_jump,
+    name_node,
+    position_of,
+    put_at,
+    sees_names,
+    set_count,
+    start_at,
+    twin,
+)
 
-_Node = TypeVar("_Node", bound=ast.AST)
-_LOAD, _STORE = ast.Load(), ast.Store()
-_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-_SHARING = frozenset({*_DEFINITIONS, ast.Lambda})
-_KEPT = frozenset({ast.Name, ast.Constant})
-_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-_LOOPS = (ast.For, ast.AsyncFor, ast.While)
-_COMPOUND = (
-    *_LOOPS,
-    *_DEFINITIONS,
-    ast.If,
-    ast.With,
-    ast.AsyncWith,
-    ast.Try,
-    ast.TryStar,
-    ast.Match,
-)
-# Calls of these the compiler warns of.
-_NO_FUNCTIONS = (
-    ast.Constant,
-    ast.Tuple,
-    ast.List,
-    ast.Dict,
-    ast.Set,
-    ast.JoinedStr,
-    ast.FormattedValue,
-    *_COMPREHENSIONS,
-    *(getattr(ast, name) for name in ("TemplateStr", "Interpolation") if hasattr(ast, name)),
-)
 _LEAVES = (ast.Name, ast.Constant, ast.expr_context, ast.operator, ast.cmpop, ast.Lambda)
-_TYPE_ALIAS = getattr(ast, "TypeAlias", ())
-# What the compiler may warn of, and what of these it does not.
-_SUSPECT = frozenset(
-    {ast.Compare, ast.Call, ast.Subscript, ast.Assert, ast.Try, ast.TryStar, ast.Global}
-)
-_SUBSCRIPTED = (ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.JoinedStr)
-# The compiler gives up its short form of a method call at this many arguments.
-_MANY_ARGUMENTS = 15
 # Names of a comprehension's own, beside its targets.
 _PARTED, _PART = "<provenance parted>", "<provenance part>"
-# What looks at the names of the scope it is called in would find them.
-_LOOKING = frozenset(
-    {"locals", "vars", "dir", "eval", "exec", "_getframe", "currentframe", "stack"}
-)
 # Copies double with each guard inside a guard.
 _DEEPEST = 2
-
-
-class Unfit(Exception):
-    """A statement must stay as it is."""
 
 
 class Rewriter:
@@ -160,7 +143,7 @@ class Rewriter:
             self._mark(body, body[0])
 
     def _statement(self, node: ast.stmt) -> None:
-        if isinstance(node, _DEFINITIONS):
+        if isinstance(node, DEFINITIONS):
             self._definition(node)
         elif isinstance(node, ast.If):
             node.test = self._wrap(node.test)
@@ -206,7 +189,7 @@ class Rewriter:
         if isinstance(node, ast.AnnAssign):
             if node.value is not None:
                 node.value = self._wrap(node.value)
-        elif not isinstance(node, _TYPE_ALIAS):
+        elif not isinstance(node, TYPE_ALIAS):
             self._children(node, self._wrap)
 
     def _definition(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
@@ -229,14 +212,14 @@ class Rewriter:
         tally = hooks.new_tally()
         self.tallies.append(tally)
         loop = Loop(tally)
-        first = _position(node.body[0])
-        tells = not isinstance(node.body[0], _COMPOUND) and _has_call(node.body[0])
+        first = position_of(node.body[0])
+        tells = not isinstance(node.body[0], COMPOUND) and makes_call(node.body[0])
         before = len(self.groups)
         node.body = self._inside(node.body, loop, marked=False)
         groups = self.groups[before:]
         hooks._hooks.loops[tally] = loop
         self.loops.append(tally)
-        node.iter = _hook("r", node.iter, tally, node.iter)
+        node.iter = hook_call("r", node.iter, tally, node.iter)
 
         def entered() -> bool:
             if loop.known:
@@ -275,7 +258,7 @@ class Rewriter:
         def flush() -> None:
             nonlocal like, counted
             tail: list[ast.stmt] = []
-            while run and not _has_call(run[-1]):
+            while run and not makes_call(run[-1]):
                 tail.append(run.pop())
             if run:
                 group = self._new_group()
@@ -292,10 +275,10 @@ class Rewriter:
             run.clear()
 
         for statement in body:
-            if isinstance(statement, _COMPOUND):
+            if isinstance(statement, COMPOUND):
                 flush()
-                headers = _headers(statement)
-                if any(_has_call(h) for h in headers):
+                headers = headers_of(statement)
+                if any(makes_call(h) for h in headers):
                     group = None
                     if not isinstance(statement, (ast.While, ast.Match)) and not split:
                         group = self._new_group()
@@ -307,14 +290,14 @@ class Rewriter:
                     self._inner(statement, group)
                 else:
                     self._inner(statement, None)
-                if isinstance(statement, _LOOPS) and _is_leaf(statement):
+                if isinstance(statement, LOOPS) and is_leaf(statement):
                     out.append(self._leaf_loop(statement))
                 else:
                     out.append(statement)
-                if _may_jump(statement):
+                if may_jump(statement):
                     # What follows runs less often than what came before.
                     like, counted = None, False
-            elif _has_call(statement):
+            elif makes_call(statement):
                 run.append(statement)
                 if split:
                     flush()
@@ -333,7 +316,7 @@ class Rewriter:
         if shown is None:
             self._mark(body, first)
         else:
-            self.blocks.append((_position(first), shown))
+            self.blocks.append((position_of(first), shown))
 
     def _shown_by(self, first: ast.stmt) -> Callable[[], bool] | None:
         """Return how to tell from a block's first statement that the block ran; else None."""
@@ -351,33 +334,33 @@ class Rewriter:
         # A header's group is counted here whether recorded or not; its total is this count.
         like = group.like = Group(1)
         like.guard, like.count = -1, hooks.new_count()
-        out.append(_increment(like.count, at))
+        out.append(increment_count(like.count, at))
 
     def _guarded_run(self, run: list[ast.stmt], group: Group) -> ast.If:
         for statement in run:
             self._children(statement, self._prepare)
         plain = list(run)
-        wrapped = [_twin(s) for s in run]
+        wrapped = [twin(s) for s in run]
         self._within(group, lambda: self._statements(wrapped))
         at = run[0]
-        return _start_at(ast.If(self._guard(group, at), wrapped, plain), at)
+        return start_at(ast.If(self._guard(group, at), wrapped, plain), at)
 
     def _leaf_loop(self, node: ast.stmt) -> ast.If:
         """Have the blocks of an inner loop without calls show that they ran.
 
         Once all of them have, that costs a test per entry.
         """
-        marking = cast("ast.For", _twin(node))
+        marking = cast("ast.For", twin(node))
         before = len(self.marks)
         self._marked(marking.body)
-        marks = [_item(hooks.COUNTS, mark, node) for mark in self.marks[before:]]
-        test = marks[0] if len(marks) == 1 else _start_at(ast.BoolOp(ast.And(), marks), node)
-        return _start_at(ast.If(test, [node], [marking]), node)
+        marks = [item_node(hooks.COUNTS, mark, node) for mark in self.marks[before:]]
+        test = marks[0] if len(marks) == 1 else start_at(ast.BoolOp(ast.And(), marks), node)
+        return start_at(ast.If(test, [node], [marking]), node)
 
     def _marked(self, body: list[ast.stmt]) -> None:
         first = body[0]
         for statement in body:
-            if isinstance(statement, (ast.If, *_LOOPS)):
+            if isinstance(statement, (ast.If, *LOOPS)):
                 self._marked(statement.body)
                 if statement.orelse:
                     self._marked(statement.orelse)
@@ -389,9 +372,9 @@ class Rewriter:
         def header(expression: ast.expr) -> ast.expr:
             return self._header(expression, group)
 
-        if isinstance(node, _DEFINITIONS):
+        if isinstance(node, DEFINITIONS):
             # Guarding one would mean two copies of its body.
-            if any(map(_has_call, _around(node))):
+            if any(map(makes_call, evaluated_around(node))):
                 self._log.reasons.add("calls")
             return
         if isinstance(node, ast.If):
@@ -399,12 +382,12 @@ class Rewriter:
             node.body = self._inside(node.body, None, True)
             if node.orelse:
                 node.orelse = self._inside(node.orelse, None, True)
-        elif isinstance(node, _LOOPS):
+        elif isinstance(node, LOOPS):
             if isinstance(node, ast.While):
                 node.test = header(node.test)
             else:
                 node.iter = header(node.iter)
-            if not _is_leaf(node):
+            if not is_leaf(node):
                 node.body = self._inside(node.body, None, True)
             if node.orelse:
                 node.orelse = self._inside(node.orelse, None, True)
@@ -433,7 +416,7 @@ class Rewriter:
         self, node: ast.expr, group: Group | None = None, tallied: bool = False
     ) -> ast.expr:
         """Guard an expression that is evaluated repeatedly."""
-        if not _has_call(node):
+        if not makes_call(node):
             return node
         if group is None or tallied:
             group = group or self._new_group()
@@ -445,17 +428,17 @@ class Rewriter:
             group = second
         self._depth += 1
         plain = self._prepare(node)
-        wrapped = _twin(plain)
+        wrapped = twin(plain)
         inner = group
         wrapped = self._within(inner, lambda: self._wrap(wrapped))
         self._depth -= 1
-        guarded = _at(ast.IfExp(self._guard(group, node), wrapped, plain), node)
+        guarded = put_at(ast.IfExp(self._guard(group, node), wrapped, plain), node)
         guarded.opaque = True  # type: ignore[attr-defined]
         return guarded
 
     def _prepare(self, node: ast.expr) -> ast.expr:
         """Guard the parts of an expression that it does not always evaluate."""
-        if isinstance(node, (*_LEAVES, *_COMPREHENSIONS)) or self._depth > _DEEPEST:
+        if isinstance(node, (*_LEAVES, *COMPREHENSIONS)) or self._depth > _DEEPEST:
             # Comprehensions stay plain where the code around them does.
             return node
         if isinstance(node, ast.BoolOp):
@@ -493,7 +476,7 @@ class Rewriter:
 
     def _repeated(self, node: ast.expr) -> ast.expr:
         """Guard a part of a comprehension; where the code around runs plain, so does it."""
-        if not _has_call(node):
+        if not makes_call(node):
             return node
         group = self._new_group()
         group.inside = self._group if self._group.guard is not None else None
@@ -506,7 +489,7 @@ class Rewriter:
         PART]`; the two names are the comprehension's own.
         """
         expressions = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
-        if not any(map(_has_call, expressions)) or _sees_names(node):
+        if not any(map(makes_call, expressions)) or sees_names(node):
             return
         group = self._new_group()
         group.parted = True
@@ -515,11 +498,11 @@ class Rewriter:
         self.tallies.append(tally)
 
         def split(expression: ast.expr) -> ast.expr:
-            if not _has_call(expression):
+            if not makes_call(expression):
                 return expression
-            plain = _twin(expression)
+            plain = twin(expression)
             wrapped = self._within(group, lambda: self._wrap(expression))
-            return _at(ast.IfExp(_name(_PARTED, expression), wrapped, plain), expression)
+            return put_at(ast.IfExp(name_node(_PARTED, expression), wrapped, plain), expression)
 
         if isinstance(node, ast.DictComp):
             node.key, node.value = split(node.key), split(node.value)
@@ -528,15 +511,15 @@ class Rewriter:
         first = node.generators[0]
         at = first.iter
         assert group.guard is not None
-        rest: list[ast.expr] = [_at(ast.Constant(False), at), first.iter]
-        part = _at(ast.Tuple(rest, _LOAD), at)
-        parts = _hook("p", at, group.guard, _at(ast.Tuple([part], _LOAD), at))
+        rest: list[ast.expr] = [put_at(ast.Constant(False), at), first.iter]
+        part = put_at(ast.Tuple(rest, LOAD), at)
+        parts = hook_call("p", at, group.guard, put_at(ast.Tuple([part], LOAD), at))
         names: list[ast.expr] = [
-            _at(ast.Name(_PARTED, _STORE), at),
-            _at(ast.Name(_PART, _STORE), at),
+            put_at(ast.Name(_PARTED, STORE), at),
+            put_at(ast.Name(_PART, STORE), at),
         ]
-        target = _at(ast.Tuple(names, _STORE), at)
-        first.iter = _name(_PART, at)
+        target = put_at(ast.Tuple(names, STORE), at)
+        first.iter = name_node(_PART, at)
         node.generators.insert(0, ast.comprehension(target, parts, [], 0))
 
     # Expressions.
@@ -554,7 +537,7 @@ class Rewriter:
             return node
         if isinstance(node, ast.Lambda):
             self._defaults(node.args)
-        elif isinstance(node, _COMPREHENSIONS):
+        elif isinstance(node, COMPREHENSIONS):
             self._comprehension(node)
         else:
             self._children(node, self._wrap)
@@ -579,7 +562,7 @@ class Rewriter:
         if type(function) is ast.Name and function.id == "get_ipython" and not node.args:
             # What a magic becomes; the call made on the result tells the same.
             return node
-        if isinstance(function, _NO_FUNCTIONS):
+        if isinstance(function, NO_FUNCTIONS):
             # The compiler warns that it cannot be called.
             return node
         number = _next_number()
@@ -608,11 +591,11 @@ class Rewriter:
             exprs.append(keyword.value)
             hooked.append(_setter(keyword, "value"))
         last = len(exprs) - 1
-        position = _call_position(node)
-        node.func = _hook("c" if exprs else "s", function, number, self._wrap(function))
+        position = call_position(node)
+        node.func = hook_call("c" if exprs else "s", function, number, self._wrap(function))
         for i, (place, expression) in enumerate(zip(hooked, exprs, strict=True)):
             wrapped = self._wrap(expression)
-            place(_hook("z" if i == last else "a", expression, number, wrapped))
+            place(hook_call("z" if i == last else "a", expression, number, wrapped))
         line = position[0]
         (node.lineno, node.col_offset, node.end_lineno, node.end_col_offset) = position
         site = Site(self._log, line, tuple(shape))
@@ -620,8 +603,8 @@ class Rewriter:
         self.sites.append(number)
         self._group.sites.append(site)
         whole = awaited if awaited is not None else node
-        enter = _hook("e", whole, number)
-        return _at(ast.Call(enter, [whole], []), whole)
+        enter = hook_call("e", whole, number)
+        return put_at(ast.Call(enter, [whole], []), whole)
 
     # Numbers.
 
@@ -643,13 +626,13 @@ class Rewriter:
     def _guard(self, group: Group, at: ast.AST) -> ast.expr:
         """Return the test whether a group is recorded."""
         if group.tally is not None:
-            one, tally = _start_at(ast.Constant(True), at), _item(hooks.TALLIES, group.tally, at)
-            test: ast.expr = _start_at(ast.Compare(one, [ast.NotIn()], [tally]), at)
-            tick = _hook("g", at, group.tally)
+            one, tally = start_at(ast.Constant(True), at), item_node(hooks.TALLIES, group.tally, at)
+            test: ast.expr = start_at(ast.Compare(one, [ast.NotIn()], [tally]), at)
+            tick = hook_call("g", at, group.tally)
         else:
             assert group.guard is not None
-            test, tick = _item(hooks.GUARDS, group.guard, at), _hook("t", at, group.guard)
-        return _start_at(ast.BoolOp(ast.And(), [test, tick]), at)
+            test, tick = item_node(hooks.GUARDS, group.guard, at), hook_call("t", at, group.guard)
+        return start_at(ast.BoolOp(ast.And(), [test, tick]), at)
 
     def _new_gate(self, group: Group) -> None:
         """Have a group counted by its guard."""
@@ -659,8 +642,8 @@ class Rewriter:
     def _mark(self, body: list[ast.stmt], first: ast.stmt) -> None:
         mark = hooks.new_count()
         self.marks.append(mark)
-        self.blocks.append((_position(first), _nonzero(mark)))
-        setting = _set(mark, first)
+        self.blocks.append((position_of(first), _nonzero(mark)))
+        setting = set_count(mark, first)
         self._counted[id(setting)] = _nonzero(mark)
         body.insert(0, setting)
 
@@ -682,231 +665,3 @@ def _setter(node: ast.AST, field: str) -> Callable[[ast.expr], None]:
 
 def _placer(items: list[ast.expr], index: int) -> Callable[[ast.expr], None]:
     return lambda value: items.__setitem__(index, value)
-
-
-# Questions about nodes.
-
-
-def _has_call(node: ast.AST) -> bool:
-    """Whether module-level code makes a call in code that was cloned, or that is new."""
-    return type(node) not in _KEPT and getattr(node, "has_call", True)
-
-
-def _headers(node: ast.stmt) -> list[ast.expr]:
-    """Return the expressions evaluated whenever a compound statement is reached."""
-    if isinstance(node, (ast.If, ast.While)):
-        return [node.test]
-    if isinstance(node, (ast.For, ast.AsyncFor)):
-        return [node.iter]
-    if isinstance(node, (ast.With, ast.AsyncWith)):
-        return [item.context_expr for item in node.items]
-    if isinstance(node, ast.Match):
-        return [node.subject]
-    return []
-
-
-def _around(node: ast.stmt) -> list[ast.AST]:
-    """Return the parts of a definition that the code around it evaluates."""
-    if isinstance(node, ast.ClassDef):
-        return [*node.decorator_list, *node.bases, *node.keywords]
-    definition = cast("ast.FunctionDef", node)
-    arguments = definition.args
-    defaults = [*arguments.defaults, *[each for each in arguments.kw_defaults if each]]
-    return [*definition.decorator_list, *defaults]
-
-
-def _is_leaf(node: ast.stmt) -> bool:
-    """Whether a loop's body makes no calls, and the loop can be copied with the blocks in it."""
-    loop = cast("ast.For", node)
-    if loop.orelse or any(map(_has_call, loop.body)) or node.is_unfit:  # type: ignore[attr-defined]
-        return False
-    return all(map(_is_copied, loop.body))
-
-
-def _is_copied(node: ast.stmt) -> bool:
-    """Whether a statement is simple, or has blocks that show that they ran."""
-    if isinstance(node, (ast.If, *_LOOPS)):
-        return all(map(_is_copied, (*node.body, *node.orelse)))
-    return not isinstance(node, _COMPOUND)
-
-
-def _may_jump(node: ast.stmt) -> bool:
-    """Whether a compound statement can go on elsewhere than after itself."""
-    if isinstance(node, (ast.Break, ast.Continue, ast.Try, ast.TryStar, ast.With, ast.AsyncWith)):
-        return True
-    if isinstance(node, _DEFINITIONS) or not isinstance(node, _COMPOUND):
-        return False
-    if isinstance(node, ast.Match):
-        return any(_may_jump(s) for case in node.cases for s in case.body)
-    return any(map(_may_jump, node.body)) or any(map(_may_jump, getattr(node, "orelse", ())))
-
-
-def _sees_names(node: ast.AST) -> bool:
-    for child in ast.walk(node):
-        if isinstance(child, ast.Name) and child.id in _LOOKING:
-            return True
-        if isinstance(child, ast.Attribute) and child.attr in _LOOKING:
-            return True
-    return False
-
-
-# New nodes.
-
-
-def _at(node: _Node, place: Any) -> _Node:
-    """Give a node the position of another; `ast.copy_location` takes ten times as long."""
-    new: Any = node
-    new.lineno, new.col_offset = place.lineno, place.col_offset
-    new.end_lineno, new.end_col_offset = place.end_lineno, place.end_col_offset
-    return node
-
-
-def _start_at(node: _Node, place: Any) -> _Node:
-    """Give a node the position at which another starts."""
-    new: Any = node
-    new.lineno = new.end_lineno = place.lineno
-    new.col_offset = new.end_col_offset = place.col_offset
-    return node
-
-
-def _name(name: str, at: ast.AST) -> ast.Name:
-    return _at(ast.Name(name, _LOAD), at)
-
-
-def _item(name: str, index: int, at: ast.AST) -> ast.expr:
-    key = _start_at(ast.Constant(index), at)
-    return _start_at(ast.Subscript(_held(name, at), key, _LOAD), at)
-
-
-def _hook(method: str, at: ast.AST, number: int, *values: ast.expr) -> ast.Call:
-    key = _start_at(ast.Constant(number), at)
-    return _at(ast.Call(_held(method, at), [key, *values], []), at)
-
-
-def _held(name: str, at: ast.AST) -> ast.expr:
-    # The compiler puts an attribute that extends over lines on its last.
-    hook = _start_at(ast.Constant(hooks.HOOKS), at)
-    return _start_at(ast.Attribute(hook, name, _LOAD), at)
-
-
-def _set(mark: int, at: ast.stmt) -> ast.stmt:
-    target = ast.Subscript(_held(hooks.COUNTS, at), _start_at(ast.Constant(mark), at), _STORE)
-    value = _start_at(ast.Constant(1), at)
-    return _start_at(ast.Assign([_start_at(target, at)], value), at)
-
-
-def _increment(mark: int, at: ast.stmt) -> ast.stmt:
-    target = ast.Subscript(_held(hooks.COUNTS, at), _start_at(ast.Constant(mark), at), _STORE)
-    one = _start_at(ast.Constant(1), at)
-    return _start_at(ast.AugAssign(_start_at(target, at), ast.Add(), one), at)
-
-
-def clone(node: _Node) -> _Node:
-    """Copy a node and what is below it, but names, constants and the bodies of functions.
-
-    The copies know whether module-level code makes a call in them (`has_call`), and whether they
-    have something that the compiler must not see twice (`is_unfit`).
-    """
-    kind = type(node)
-    new = kind.__new__(kind)
-    held = new.__dict__
-    held.update(node.__dict__)
-    has_call = kind is ast.Call
-    is_unfit = kind in _SUSPECT and _may_warn(node)
-    shared = held.get("body") if kind in _SHARING else None
-    for name in node._fields:
-        value = held.get(name)
-        if value is shared:
-            continue
-        if type(value) is list:
-            copies: list[Any] = []
-            for item in value:
-                if isinstance(item, ast.AST) and type(item) not in _KEPT:
-                    copy: Any = clone(item)
-                    has_call = has_call or copy.has_call
-                    is_unfit = is_unfit or copy.is_unfit
-                    copies.append(copy)
-                else:
-                    copies.append(item)
-            held[name] = copies
-        elif isinstance(value, ast.AST) and value._fields and type(value) not in _KEPT:
-            held[name] = copy = clone(value)
-            has_call = has_call or copy.has_call
-            is_unfit = is_unfit or copy.is_unfit
-    if shared is not None:
-        bodies = shared if isinstance(shared, list) else [shared]
-        is_unfit = is_unfit or any(
-            type(n) in _SUSPECT and _may_warn(n) for body in bodies for n in ast.walk(body)
-        )
-    if kind is ast.AnnAssign:
-        has_call = held["value"] is not None and _has_call(held["value"])
-    elif isinstance(node, _TYPE_ALIAS):
-        has_call = False
-    held["has_call"], held["is_unfit"] = has_call, is_unfit
-    return new
-
-
-def _twin(node: _Node) -> _Node:
-    """Copy code that is then compiled twice; the compiler must have nothing to say of it."""
-    new = clone(node)
-    if new.is_unfit:  # type: ignore[attr-defined]
-        raise Unfit
-    return new
-
-
-def _may_warn(node: ast.AST) -> bool:
-    if isinstance(node, ast.Global):
-        return True
-    if isinstance(node, ast.Compare):
-        # `is` with a literal.
-        return any(isinstance(op, (ast.Is, ast.IsNot)) for op in node.ops) and any(
-            isinstance(side, _NO_FUNCTIONS) and not _is_singleton(side)
-            for side in (node.left, *node.comparators)
-        )
-    if isinstance(node, ast.Call):
-        return isinstance(node.func, _NO_FUNCTIONS)
-    if isinstance(node, ast.Subscript):
-        held, index = node.value, node.slice
-        return isinstance(held, _NO_FUNCTIONS) and (
-            not isinstance(held, _SUBSCRIPTED)
-            or (isinstance(held, ast.Constant) and type(held.value) not in (str, bytes))
-            or (isinstance(index, ast.Constant) and type(index.value) is not int)
-            or isinstance(index, (*_NO_FUNCTIONS[1:], ast.Lambda))
-        )
-    # `assert (condition, message)`, and leaving `finally`.
-    return (isinstance(node, ast.Assert) and isinstance(node.test, ast.Tuple)) or (
-        isinstance(node, (ast.Try, ast.TryStar)) and bool(node.finalbody)
-    )
-
-
-def _is_singleton(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and any(
-        node.value is one for one in (None, True, False, ...)
-    )
-
-
-def _position(node: ast.stmt) -> tuple[int, int]:
-    return node.lineno, node.col_offset
-
-
-def _call_position(node: ast.Call) -> tuple[int, int, int | None, int | None]:
-    """Return the position that the compiler gives to a call.
-
-    For a method call it is the line of the method's name, which in a chain over several lines
-    is not the line on which the expression begins.
-    """
-    function = node.func
-    where = (node.lineno, node.col_offset, node.end_lineno, node.end_col_offset)
-    if not isinstance(function, ast.Attribute) or function.end_lineno == node.lineno:
-        return where
-    starred = any(isinstance(a, ast.Starred) for a in node.args)
-    if starred or any(k.arg is None for k in node.keywords):
-        return where
-    if len(node.args) + len(node.keywords) + bool(node.keywords) >= _MANY_ARGUMENTS:
-        return where
-    end_line = cast("int", function.end_lineno)
-    end = cast("int", function.end_col_offset)
-    column = end - len(function.attr)
-    if column < 0:
-        return where
-    return end_line, column, node.end_lineno, node.end_col_offset

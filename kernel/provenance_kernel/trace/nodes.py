@@ -1,0 +1,285 @@
+"""Nodes of Python's syntax tree: what is asked of them, copies, and new ones.
+
+Copies and new nodes compile to code whose positions are those of what they stand for.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Any, TypeVar, cast
+
+from provenance_kernel.trace import hooks
+
+_Node = TypeVar("_Node", bound=ast.AST)
+LOAD, STORE = ast.Load(), ast.Store()
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_SHARING = frozenset({*DEFINITIONS, ast.Lambda})
+_KEPT = frozenset({ast.Name, ast.Constant})
+COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+LOOPS = (ast.For, ast.AsyncFor, ast.While)
+COMPOUND = (
+    *LOOPS,
+    *DEFINITIONS,
+    ast.If,
+    ast.With,
+    ast.AsyncWith,
+    ast.Try,
+    ast.TryStar,
+    ast.Match,
+)
+# Calls of these the compiler warns of.
+NO_FUNCTIONS = (
+    ast.Constant,
+    ast.Tuple,
+    ast.List,
+    ast.Dict,
+    ast.Set,
+    ast.JoinedStr,
+    ast.FormattedValue,
+    *COMPREHENSIONS,
+    *(getattr(ast, name) for name in ("TemplateStr", "Interpolation") if hasattr(ast, name)),
+)
+TYPE_ALIAS = getattr(ast, "TypeAlias", ())
+# What the compiler may warn of, and what of these it does not.
+_SUSPECT = frozenset(
+    {ast.Compare, ast.Call, ast.Subscript, ast.Assert, ast.Try, ast.TryStar, ast.Global}
+)
+_SUBSCRIPTED = (ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.JoinedStr)
+# The compiler gives up its short form of a method call at this many arguments.
+_MANY_ARGUMENTS = 15
+# What looks at the names of the scope it is called in would find them.
+_LOOKING = frozenset(
+    {"locals", "vars", "dir", "eval", "exec", "_getframe", "currentframe", "stack"}
+)
+
+
+class Unfit(Exception):
+    """A statement must stay as it is."""
+
+
+# Questions.
+
+
+def makes_call(node: ast.AST) -> bool:
+    """Whether module-level code makes a call in code that was cloned, or that is new."""
+    return type(node) not in _KEPT and getattr(node, "has_call", True)
+
+
+def headers_of(node: ast.stmt) -> list[ast.expr]:
+    """Return the expressions evaluated whenever a compound statement is reached."""
+    if isinstance(node, (ast.If, ast.While)):
+        return [node.test]
+    if isinstance(node, (ast.For, ast.AsyncFor)):
+        return [node.iter]
+    if isinstance(node, (ast.With, ast.AsyncWith)):
+        return [item.context_expr for item in node.items]
+    if isinstance(node, ast.Match):
+        return [node.subject]
+    return []
+
+
+def evaluated_around(node: ast.stmt) -> list[ast.AST]:
+    """Return the parts of a definition that the code around it evaluates."""
+    if isinstance(node, ast.ClassDef):
+        return [*node.decorator_list, *node.bases, *node.keywords]
+    definition = cast("ast.FunctionDef", node)
+    arguments = definition.args
+    defaults = [*arguments.defaults, *[each for each in arguments.kw_defaults if each]]
+    return [*definition.decorator_list, *defaults]
+
+
+def is_leaf(node: ast.stmt) -> bool:
+    """Whether a loop's body makes no calls, and the loop can be copied with the blocks in it."""
+    loop = cast("ast.For", node)
+    if loop.orelse or any(map(makes_call, loop.body)) or node.is_unfit:  # type: ignore[attr-defined]
+        return False
+    return all(map(_is_copied, loop.body))
+
+
+def _is_copied(node: ast.stmt) -> bool:
+    """Whether a statement is simple, or has blocks that show that they ran."""
+    if isinstance(node, (ast.If, *LOOPS)):
+        return all(map(_is_copied, (*node.body, *node.orelse)))
+    return not isinstance(node, COMPOUND)
+
+
+def may_jump(node: ast.stmt) -> bool:
+    """Whether a compound statement can go on elsewhere than after itself."""
+    if isinstance(node, (ast.Break, ast.Continue, ast.Try, ast.TryStar, ast.With, ast.AsyncWith)):
+        return True
+    if isinstance(node, DEFINITIONS) or not isinstance(node, COMPOUND):
+        return False
+    if isinstance(node, ast.Match):
+        return any(may_jump(s) for case in node.cases for s in case.body)
+    return any(map(may_jump, node.body)) or any(map(may_jump, getattr(node, "orelse", ())))
+
+
+def sees_names(node: ast.AST) -> bool:
+    for child in ast.walk(node):
+        if isinstance(child, ast.Name) and child.id in _LOOKING:
+            return True
+        if isinstance(child, ast.Attribute) and child.attr in _LOOKING:
+            return True
+    return False
+
+
+# New nodes.
+
+
+def put_at(node: _Node, place: Any) -> _Node:
+    """Give a node the position of another; `ast.copy_location` takes ten times as long."""
+    new: Any = node
+    new.lineno, new.col_offset = place.lineno, place.col_offset
+    new.end_lineno, new.end_col_offset = place.end_lineno, place.end_col_offset
+    return node
+
+
+def start_at(node: _Node, place: Any) -> _Node:
+    """Give a node the position at which another starts."""
+    new: Any = node
+    new.lineno = new.end_lineno = place.lineno
+    new.col_offset = new.end_col_offset = place.col_offset
+    return node
+
+
+def name_node(name: str, at: ast.AST) -> ast.Name:
+    return put_at(ast.Name(name, LOAD), at)
+
+
+def item_node(name: str, index: int, at: ast.AST) -> ast.expr:
+    key = start_at(ast.Constant(index), at)
+    return start_at(ast.Subscript(_held(name, at), key, LOAD), at)
+
+
+def hook_call(method: str, at: ast.AST, number: int, *values: ast.expr) -> ast.Call:
+    key = start_at(ast.Constant(number), at)
+    return put_at(ast.Call(_held(method, at), [key, *values], []), at)
+
+
+def _held(name: str, at: ast.AST) -> ast.expr:
+    # The compiler puts an attribute that extends over lines on its last.
+    hook = start_at(ast.Constant(hooks.HOOKS), at)
+    return start_at(ast.Attribute(hook, name, LOAD), at)
+
+
+def set_count(mark: int, at: ast.stmt) -> ast.stmt:
+    target = ast.Subscript(_held(hooks.COUNTS, at), start_at(ast.Constant(mark), at), STORE)
+    value = start_at(ast.Constant(1), at)
+    return start_at(ast.Assign([start_at(target, at)], value), at)
+
+
+def increment_count(mark: int, at: ast.stmt) -> ast.stmt:
+    target = ast.Subscript(_held(hooks.COUNTS, at), start_at(ast.Constant(mark), at), STORE)
+    one = start_at(ast.Constant(1), at)
+    return start_at(ast.AugAssign(start_at(target, at), ast.Add(), one), at)
+
+
+def clone(node: _Node) -> _Node:
+    """Copy a node and what is below it, but names, constants and the bodies of functions.
+
+    The copies know whether module-level code makes a call in them (`has_call`), and whether they
+    have something that the compiler must not see twice (`is_unfit`).
+    """
+    kind = type(node)
+    new = kind.__new__(kind)
+    held = new.__dict__
+    held.update(node.__dict__)
+    has_call = kind is ast.Call
+    is_unfit = kind in _SUSPECT and _may_warn(node)
+    shared = held.get("body") if kind in _SHARING else None
+    for name in node._fields:
+        value = held.get(name)
+        if value is shared:
+            continue
+        if type(value) is list:
+            copies: list[Any] = []
+            for item in value:
+                if isinstance(item, ast.AST) and type(item) not in _KEPT:
+                    copy: Any = clone(item)
+                    has_call = has_call or copy.has_call
+                    is_unfit = is_unfit or copy.is_unfit
+                    copies.append(copy)
+                else:
+                    copies.append(item)
+            held[name] = copies
+        elif isinstance(value, ast.AST) and value._fields and type(value) not in _KEPT:
+            held[name] = copy = clone(value)
+            has_call = has_call or copy.has_call
+            is_unfit = is_unfit or copy.is_unfit
+    if shared is not None:
+        bodies = shared if isinstance(shared, list) else [shared]
+        is_unfit = is_unfit or any(
+            type(n) in _SUSPECT and _may_warn(n) for body in bodies for n in ast.walk(body)
+        )
+    if kind is ast.AnnAssign:
+        has_call = held["value"] is not None and makes_call(held["value"])
+    elif isinstance(node, TYPE_ALIAS):
+        has_call = False
+    held["has_call"], held["is_unfit"] = has_call, is_unfit
+    return new
+
+
+def twin(node: _Node) -> _Node:
+    """Copy code that is then compiled twice; the compiler must have nothing to say of it."""
+    new = clone(node)
+    if new.is_unfit:  # type: ignore[attr-defined]
+        raise Unfit
+    return new
+
+
+def _may_warn(node: ast.AST) -> bool:
+    if isinstance(node, ast.Global):
+        return True
+    if isinstance(node, ast.Compare):
+        # `is` with a literal.
+        return any(isinstance(op, (ast.Is, ast.IsNot)) for op in node.ops) and any(
+            isinstance(side, NO_FUNCTIONS) and not _is_singleton(side)
+            for side in (node.left, *node.comparators)
+        )
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, NO_FUNCTIONS)
+    if isinstance(node, ast.Subscript):
+        held, index = node.value, node.slice
+        return isinstance(held, NO_FUNCTIONS) and (
+            not isinstance(held, _SUBSCRIPTED)
+            or (isinstance(held, ast.Constant) and type(held.value) not in (str, bytes))
+            or (isinstance(index, ast.Constant) and type(index.value) is not int)
+            or isinstance(index, (*NO_FUNCTIONS[1:], ast.Lambda))
+        )
+    # `assert (condition, message)`, and leaving `finally`.
+    return (isinstance(node, ast.Assert) and isinstance(node.test, ast.Tuple)) or (
+        isinstance(node, (ast.Try, ast.TryStar)) and bool(node.finalbody)
+    )
+
+
+def _is_singleton(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and any(
+        node.value is one for one in (None, True, False, ...)
+    )
+
+
+def position_of(node: ast.stmt) -> tuple[int, int]:
+    return node.lineno, node.col_offset
+
+
+def call_position(node: ast.Call) -> tuple[int, int, int | None, int | None]:
+    """Return the position that the compiler gives to a call.
+
+    For a method call it is the line of the method's name, which in a chain over several lines
+    is not the line on which the expression begins.
+    """
+    function = node.func
+    where = (node.lineno, node.col_offset, node.end_lineno, node.end_col_offset)
+    if not isinstance(function, ast.Attribute) or function.end_lineno == node.lineno:
+        return where
+    starred = any(isinstance(a, ast.Starred) for a in node.args)
+    if starred or any(k.arg is None for k in node.keywords):
+        return where
+    if len(node.args) + len(node.keywords) + bool(node.keywords) >= _MANY_ARGUMENTS:
+        return where
+    end_line = cast("int", function.end_lineno)
+    end = cast("int", function.end_col_offset)
+    column = end - len(function.attr)
+    if column < 0:
+        return where
+    return end_line, column, node.end_lineno, node.end_col_offset
