@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from types import FunctionType, GeneratorType, MethodType
+from types import FunctionType, MethodType
 from typing import Any
 
 import pyposast
@@ -72,7 +72,10 @@ _PAIRS = {
 }
 # Where a lone call finds the value that it returns.
 _LONE = {"augaccess": 1, "comprehension_item": 1, "literal": 2, "name": 3}
-_NOTHING = ("collect_exception", "close_script", "prepare_while", "remove_conditions")
+_NOTHING = (
+    *("close_script", "collect_break_continue_pass", "collect_exception", "exception"),
+    *("prepare_while", "remove_conditions"),
+)
 _PLAIN = frozenset((bytes, dict, list, range, str, tuple))
 
 
@@ -95,6 +98,13 @@ class CellRewriter(RewriteAST):  # type: ignore[misc]
             else:
                 new += super().process_body([statement], container_id, place, attr)
         return new
+
+    def visit_exchandler(self, node: ast.ExceptHandler, internal_handler: int) -> Any:
+        """Rewrite a handler; to noWorkflow, a bare one would be one of `Exception`."""
+        if node.type is None:
+            node = copy.copy(node)
+            node.type = ast.Name("BaseException", ast.Load())
+        return super().visit_exchandler(node, internal_handler)
 
     def capture(self, node: ast.expr, mode: str = "dependency") -> ast.expr:
         """Rewrite an expression."""
@@ -203,9 +213,13 @@ class SafeCollector(Collector):  # type: ignore[misc]
 
     def start_script(self, module_name: str, code_component_id: int, iscell: object) -> Any:
         """Begin the activation of a cell, which knows the names of those before it."""
-        cell = self.start_activation(
-            module_name, code_component_id, code_component_id, self.last_activation
-        )
+        before = self.last_activation
+        try:
+            cell = self.start_activation(module_name, code_component_id, code_component_id, before)
+        except Exception as error:
+            self.fault(error)
+            # Of what is below this one, noWorkflow keeps nothing.
+            return self.dry_activation(before)
         cell.iscell = iscell
         if self._latest is not None:
             cell.context = self._latest.context
@@ -337,25 +351,24 @@ class SafeCollector(Collector):  # type: ignore[misc]
     ) -> Any:
         """Tell of a conditional expression; noWorkflow's own compares values, as no array likes."""
         self.operation(activation, code_id, exc_handler)
+        # Its own condition is there once the test has been evaluated.
+        conditions = len(activation.conditions)
         try:
             value = if_lambda()
         except BaseException:
             self.collect_exception(activation, exc_handler)
-            self.remove_condition(activation)
+            del activation.conditions[conditions:]
             raise
         try:
             awaited = activation.dependencies.pop()
             if activation.active:
                 self.eval_dep(activation, code_id, value, mode, awaited)
-            self.remove_condition(activation)
+            del activation.conditions[conditions:]
         except Exception as error:
             self.fault(error)
         return value
 
     def _loop(self, activation: Any, value: Any) -> Iterator[Any]:
-        if type(value) is GeneratorType:
-            yield from super()._loop(activation, value)
-            return
         items = _Items(iter(value))
         told = super()._loop(activation, items)
         while True:
@@ -410,7 +423,7 @@ class _Called:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         collector = self.collector
-        if self.opened is not None and collector is not None:
+        if self.opened is not None and collector is not None and collector.cell is not None:
             collector.known[self.opened.id] = collector.last_activation
         try:
             self.result = self.function(*args, **kwargs)
