@@ -20,7 +20,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 # Each writes down in `log` what may happen once only.
 CELLS = {
-    "containers": "a = [1, 2]\nb = {'k': a, 3: (4,)}\nb['j'] = sum(a)\nb['j'] += 1\nc = {*a}, a[0:1]",
+    "containers": (
+        "a = [1, 2]\nb = {'k': a, 3: (4,)}\nb['j'] = sum(a)\nb['j'] += 1\nc = {*a}, a[0:1]"
+    ),
     "attributes": (
         "class O:\n"
         "    def __setattr__(self, name, value):\n"
@@ -110,7 +112,11 @@ def tracer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NoworkflowTrace
 
 def shown(names: dict[str, object]) -> dict[str, str]:
     """Return what a cell bound to names of its own, as text where that is the same each time."""
-    return {name: repr(value).partition(" at 0x")[0] for name, value in names.items() if name != "__builtins__"}
+    return {
+        name: repr(value).partition(" at 0x")[0]
+        for name, value in names.items()
+        if name != "__builtins__"
+    }
 
 
 def run_plain(source: str) -> dict[str, str]:

@@ -319,14 +319,8 @@ def _library(
 def _is_inplace(node: ast.Call, keywords: set[str | None]) -> bool:
     for each in node.keywords:
         if each.arg in libraries.INPLACE:
-            harmless = each.arg in {"copy"} or (
-                isinstance(each.value, ast.Constant) and each.value.value in (False, None)
-            )
-            if each.arg == "copy" and isinstance(each.value, ast.Constant):
-                harmless = bool(each.value.value)
-            elif each.arg == "copy":
-                harmless = False
-            if not harmless:
+            harmless = (True,) if each.arg == "copy" else (False, None)
+            if not (isinstance(each.value, ast.Constant) and each.value.value in harmless):
                 return True
     return None in keywords  # **options may say so
 
