@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from peewee import Database
@@ -100,3 +102,30 @@ def test_a_run_shows_the_statements_that_made_what_is_followed(recorded: Databas
     details = {node.position: node.detail for node in found.nodes if node.kind == "run"}
     assert details[2] == "base = int(open('in.txt').read())"
     assert details[3] == "wide = grow(base, by=4)"
+
+
+def test_of_many_calls_the_rest_is_counted_and_a_written_file_is_a_result(tmp_path: Path) -> None:
+    calls = "\n".join(f"x = abs({number})" for number in range(lineage.CALLS_PER_RUN + 3))
+    cells = (f"x = 0\n{calls}\nwith open('out.txt', 'w') as file: file.write('a')", "y = x")
+    with closing(record(tmp_path / "trial", cells)) as database:
+        found = lineage_of(database, "y")
+    assert re.fullmatch(r"[3-6] more calls", *(labels(found, "call") - {"builtins.abs"}))
+    wrote = [(edge.source, edge.target) for edge in found.edges if edge.label == "wrote"]
+    assert wrote == [("run:1", "file:out.txt")]
+
+
+def test_a_run_in_ipythons_syntax_shows_its_first_line(tmp_path: Path) -> None:
+    with closing(record(tmp_path / "trial", ("%%time\nx = 1", "y = x"))) as database:
+        found = lineage_of(database, "y")
+    assert {node.position: node.detail for node in found.nodes if node.kind == "run"} == {
+        1: "%%time",
+        2: "y = x",
+    }
+
+
+def test_a_graph_of_too_many_files_is_folded_to_its_stages(
+    recorded: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lineage, "BOUND", 1)
+    found = lineage_of(recorded, "score")
+    assert {node.kind for node in found.nodes} == {"value", "stage"}

@@ -115,3 +115,24 @@ def test_a_file_whose_content_was_not_recorded(files: Database, tmp_path: Path) 
 def test_a_file_that_was_not_used_is_answered_with_the_closest(files: Database) -> None:
     with pytest.raises(SettingError, match=r"did you mean data/a\.csv"):
         check_file(files, "a.cvs")
+
+
+def test_a_file_like_none_that_was_used_is_answered_with_those(files: Database) -> None:
+    with pytest.raises(SettingError, match=r"; it used data/a\.csv, data/big\.csv$"):
+        check_file(files, "z")
+
+
+def test_a_file_of_a_trial_that_used_none(tmp_path: Path) -> None:
+    with (
+        closing(opened(tmp_path, a_session(("", "1", "ok")))) as database,
+        pytest.raises(SettingError, match=r"; it used no files$"),
+    ):
+        check_file(database, "z")
+
+
+def test_a_folder_where_a_file_was(files: Database, tmp_path: Path) -> None:
+    (tmp_path / "data" / "a.csv").unlink()
+    (tmp_path / "data" / "a.csv").mkdir()
+    found = check_file(files, "data/a.csv")
+    assert (found.same, found.note) == (False, "directory")
+    assert "is directory; first used" in describe(found)

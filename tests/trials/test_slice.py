@@ -11,14 +11,16 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import pytest
 from peewee import Database
 
-from provenance_kernel.errors import SettingError
+from provenance_kernel.errors import NotebookError, SettingError
 from provenance_kernel.trials import query
+from provenance_kernel.trials.script import write
 from provenance_kernel.trials.slice import Slice, slice_of
 from support.cells import PACKAGE, record_cells
 from trials.slice_cases import CASES, Case
@@ -166,11 +168,62 @@ def test_unseeded_draws_are_said(tmp_path: Path) -> None:
 
 
 def test_a_failed_run_with_strings_of_several_lines_keeps_them(tmp_path: Path) -> None:
-    cells = ('text = """a\n b\n"""\nraise ValueError', "y = text * 2")
+    cells = ('text = f"""a\n b\n{1}\n""" + """\n c"""\nraise ValueError', "y = text * 2")
     with closing(record(tmp_path / "trial", cells)) as database:
         found = slice_of(database, "y")
     output = python(found.script() + ASK.format(name="y"), tmp_path / "again")
     assert recomputed(output) == [found.digest]
+
+
+# Name asked for → the statements that its slice has of each run.
+MARKED = {
+    "best": ["rate = 2", "now_tag_variable('best', rate * 3)"],
+    "cfg['depth']": ["cfg = {'depth': 1}", "cfg['depth'] = rate", "rate = 2"],
+    "cfg": ["cfg = {'depth': 1}", "cfg['depth'] = rate", "cfg['depth'] += 1", "rate = 2"],
+}
+
+
+def test_what_was_marked_is_meant_as_it_was_then(tmp_path: Path) -> None:
+    cells = (
+        "rate = 2\nother = 3",
+        "# track: cfg['depth']\ncfg = {'depth': 1}\ncfg['depth'] = rate",
+        "now_tag_variable('best', rate * 3)",
+        "cfg['depth'] += 1",
+    )
+    with closing(record(tmp_path / "trial", cells)) as database:
+        found = {name: slice_of(database, name) for name in MARKED}
+    for name, statements in MARKED.items():
+        assert sorted(code_of(found[name]).splitlines()) == sorted(statements)
+    # An interpreter without the kernel has no such function.
+    given = "def now_tag_variable(name, value):"
+    assert given in found["best"].script()
+    assert found["best"].notebook_node().cells[1].source.startswith(given)
+    assert given not in found["cfg"].script()
+
+
+def test_a_trial_that_bound_nothing_has_no_slices(tmp_path: Path) -> None:
+    with (
+        closing(record(tmp_path / "trial", ("print(1)",))) as database,
+        pytest.raises(SettingError, match="; the trial recorded no names"),
+    ):
+        slice_of(database, "x")
+
+
+def test_a_script_says_where_it_is_from_and_what_nobody_can_vouch_for(tmp_path: Path) -> None:
+    cells = ("from __future__ import annotations\nx = 1\nx", "y = Out[1]", "z = Out")
+    with closing(record(tmp_path / "trial", cells)) as database:
+        found = replace(slice_of(database, "z"), notebook="a.ipynb")
+    head, _, code = found.script().partition("\n\n")
+    assert "# from a.ipynb\n# the record cannot vouch that this computes the same value\n" in head
+    assert head.endswith("# run 3 reads Out, which cannot be computed again")
+    assert code.startswith("from __future__ import annotations\n\n# run 1\nx = 1\n")
+
+
+def test_a_script_that_cannot_be_written(tmp_path: Path) -> None:
+    write("x = 1\n", tmp_path / "new" / "slice.py")
+    assert (tmp_path / "new" / "slice.py").read_text() == "x = 1\n"
+    with pytest.raises(NotebookError, match=r"new: cannot be written: Is a directory"):
+        write("x = 1\n", tmp_path / "new")
 
 
 @pytest.mark.slow
