@@ -200,7 +200,11 @@ def test_calls_are_matched_where_one_was_added(differ: Compare) -> None:
         ("DataFrame(4000 rows \u00d7 30 columns)", False),
         ("Series(16, name='Class')", False),
         ("Pipeline(data=Series(16))", False),
+        ("np.array([1, 2])", False),
+        ("pd.DataFrame(3)", False),
+        ("models['a'](C=2)", True),
         ("[1, 2, 3, 4, 5, 6, 7, 8, 9]", False),
+        (str(dict.fromkeys(range(9))), False),
         ("'cut off…", False),
         ("", False),
         ("(" * 3000, False),
@@ -383,6 +387,59 @@ def test_results_diverge_at_a_file(differ: Compare) -> None:
         session.run("f1()", reads="data", metrics={"f1": float(digest)})
     found = diverged(differ(a, b))
     assert (found.position_b, found.causes, found.what) == (1, ("files",), ("d.csv",))
+
+
+def drawn(session: Session, source: str, state: str, **left: str) -> None:
+    """Add a run that drew, unseeded."""
+    run = session.run(source, **left)
+    told = "numpy: drew from a generator that was not seeded in this trial"
+    session.add(
+        RandomState(new_id(), run.id, "numpy", state * 32, (state + "f") * 16, None),
+        an_event(session.trial, told, cell_run_id=run.id, kind="randomness"),
+    )
+
+
+def test_results_diverge_at_a_draw(differ: Compare) -> None:
+    a, b = Session(), Session()
+    for session, state in ((a, "1"), (b, "2")):
+        drawn(session, "draw()", state, data=state)
+        session.run("f1()", reads="data", metrics={"f1": float(state)})
+    found = diverged(differ(a, b))
+    assert (found.position_b, found.causes) == (1, ("randomness",))
+    assert found.what == ("numpy: unseeded, state 11111111 → unseeded, state 22222222",)
+
+
+def test_a_generator_that_was_made_without_a_seed_is_a_cause_too(differ: Compare) -> None:
+    a, b = Session(), Session()
+    told = "numpy.random.default_rng was called without a seed"
+    for session, state in ((a, "1"), (b, "2")):
+        run = session.run("draw()", data=state)
+        session.add(an_event(session.trial, told, cell_run_id=run.id, kind="randomness"))
+        session.run("f1()", reads="data", metrics={"f1": float(state)})
+    found = diverged(differ(a, b))
+    assert (found.position_b, found.causes, found.what) == (1, ("randomness",), (told,))
+
+
+def test_what_only_one_trial_made_without_a_seed_is_said_of_it(differ: Compare) -> None:
+    a, b = Session(), Session()
+    told = "numpy.random.default_rng was called without a seed"
+    for session, left in ((a, "1"), (b, "2")):
+        run = session.run("draw()", data=left)
+        if session is b:
+            session.add(an_event(session.trial, told, cell_run_id=run.id, kind="randomness"))
+    (found,) = only_cell(differ(a, b)).randomness
+    assert (found.verdict, found.a, found.b) == ("different", None, told)
+
+
+def test_results_diverge_where_nothing_but_the_packages_differs(differ: Compare) -> None:
+    environments = [Environment(digit * 32, "3.12", "CPython", "linux", {}) for digit in "12"]
+    a, b = (Session(environment_id=each.id) for each in environments)
+    for session, each, digest in zip((a, b), environments, "12", strict=True):
+        session.add(Package(each.id, "numpy", f"2.{digest}"))
+        session.records.insert(0, each)
+        session.run("now()", data=digest)
+        session.run("f1()", reads="data", metrics={"f1": float(digest)})
+    assert diverged(differ(a, b)).causes == ("packages",)
 
 
 def test_results_diverge_where_nothing_recorded_tells_why(differ: Compare) -> None:
