@@ -93,6 +93,8 @@ SOURCES = [
     ("if (password := 'hunter2'): pass", "hunter2"),
     ("ok = password == 'hunter2'", "hunter2"),
     ("secret = b'hunter2'", "hunter2"),
+    ("secret = 'hunter2' + tail", "hunter2"),
+    ("secret = head + (tail + 'hunter2')", "hunter2"),
     ("secret = f'{prefix}-hunter2'", "hunter2"),
     ("secret = ('hun'\n  'ter2')\nprint(1)", "ter2"),
     ('private_key = """\nhunter2\n"""\nprint(1)', "hunter2"),
@@ -190,6 +192,9 @@ INNOCENT_SOURCES = [
     "!pip install tokenizers",
     "!git log --author Ann",
     "%load_ext secrets",
+    "!export PASSWORD=$SECRET",
+    "%env PASSWORD={secret}",
+    "if f(x) == 'text': pass",
     "print('-----BEGIN PUBLIC KEY-----')",
     "x = 'sid'",
     "webhook = 'on'",
@@ -316,7 +321,7 @@ def test_secret_names(name: str) -> None:
     words(
         "x df token_count tokenizer max_tokens password_field_id author authority keys key "
         "key_error secretary secret_santa is_secret pad_token tokens passing cookie_jar_size "
-        "primary_key hotkey turkey dsname session_id client_id"
+        f"primary_key hotkey turkey dsname session_id client_id {'a_' * 100}password"
     ),
 )
 def test_innocent_names(name: str) -> None:

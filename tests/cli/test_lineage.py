@@ -105,3 +105,17 @@ def test_restore_asked_for_what_makes_no_sense(
     result = ask("restore", *arguments)
     assert result.exit_code == 2
     assert message in result.stderr
+
+
+@pytest.fixture
+def unvouched(lab: Path) -> None:
+    record(lab, ("x = 1\nx", "exec('y = x')", "z = y, Out")).close()
+
+
+@pytest.mark.usefixtures("unvouched")
+def test_slice_says_what_nobody_can_vouch_for(ask: Ask) -> None:
+    result = ask("slice", "z", "--output", "s.py")
+    assert result.stderr == (
+        "run 2 is taken whole: `exec` may read and bind names that the source does not show\n"
+        "run 3 reads Out, which cannot be computed again\n"
+    )

@@ -191,6 +191,12 @@ def _wide(count: int) -> Wide:
     return value
 
 
+def _texts(number: int) -> Wide:
+    value = Wide()
+    vars(value).update({f"a{i}": f"{number} " * 2000 for i in range(50)})
+    return value
+
+
 LONG = "x" * 60_000
 
 
@@ -328,6 +334,11 @@ def test_samples_do_not_depend_on_the_layout() -> None:
         "[np.zeros(300_000)[::2] for _ in range(90)]",
         "[memoryview(bytes(200_000))[::2] for _ in range(80)]",
         "[bytes(300_000) for _ in range(220)]",
+        "[bytearray(500_000) for _ in range(300)]",
+        "[[i] * 1000 for i in range(9000)]",
+        "[np.asfortranarray(np.zeros((90, 90))) for _ in range(3000)]",
+        "[np.array(['a', None] * 500) for _ in range(900)]",
+        "[_texts(i) for i in range(900)]",
         "['x' * 80_000 + str(i) for i in range(120)]",
         "[np.zeros(3000, np.longdouble) for _ in range(900)]",
         "[pa.array(range(2000)) for _ in range(60)]",
@@ -339,7 +350,7 @@ def test_samples_do_not_depend_on_the_layout() -> None:
 )
 def test_a_sample_that_comes_to_too_much_ends(text: str) -> None:
     names = {short: pytest.importorskip(name) for short, name in LIBRARIES.items()}
-    value = eval(text, names)
+    value = eval(text, globals() | names)
     one, other = fingerprint(value, nothing()), fingerprint(value, nothing())
     assert one == other
     assert one.exactness == "sampled"

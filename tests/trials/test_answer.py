@@ -1,6 +1,8 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import pytest
+
 from provenance_kernel.trials.answer import Answer, plain
 
 
@@ -19,3 +21,15 @@ def test_plain_is_what_json_has():
 def test_an_answer_becomes_a_dict():
     reply = Reply(datetime(2026, 3, 1, tzinfo=UTC), ("a", "b"))
     assert reply.to_dict() == {"when": "2026-03-01T00:00:00Z", "names": ["a", "b"]}
+
+
+def test_without_the_display_an_answer_shows_its_fields(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Answer, "renderer", None)
+    reply = Reply(datetime(2026, 3, 1), ("a",))
+    assert repr(reply) == "Reply(when=datetime.datetime(2026, 3, 1, 0, 0), names=('a',))"
+    assert reply._repr_mimebundle_() == {"text/plain": repr(reply)}
+
+
+def test_what_is_no_record_is_no_answer():
+    with pytest.raises(TypeError, match="Answer is no record"):
+        Answer().to_dict()
