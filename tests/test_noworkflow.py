@@ -8,6 +8,7 @@ import pytest
 
 from provenance_kernel import noworkflow as now
 from provenance_kernel.errors import SettingError, TrialNotFound
+from support.cells import record_cells
 from support.databases import DEFAULT, Archive
 from support.kernels import Kernel
 from support.recorded import SCORES, record
@@ -101,6 +102,26 @@ def test_nothing_is_carried_over_between_calls() -> None:
     first = now.backward_deps("scaled")
     now.backward_deps("score")
     assert now.backward_deps("scaled") == first
+
+
+@pytest.mark.usefixtures("trials")
+def test_a_plot_is_shown_as_a_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[bytes] = []
+    monkeypatch.setattr("IPython.display.display", lambda image: shown.append(image.data))
+    now.var_tag_plot("score")
+    assert [picture[:4] for picture in shown] == [b"\x89PNG"]
+
+
+def test_without_trials_there_is_nothing_to_resume(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    record_cells(tmp_path, ("x = 1",))
+    with pytest.raises(ValueError, match=r"^No trials found\.$"):
+        now.resume_trials()
+    (trial,) = Archive(tmp_path / DEFAULT).trials()
+    with pytest.raises(SettingError):
+        now.trial_diff(trial["id"], trial["id"], raw=True)
 
 
 @pytest.mark.usefixtures("trials")

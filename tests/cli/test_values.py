@@ -5,14 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import re
 from collections.abc import Callable
+from contextlib import redirect_stdout
+from pathlib import Path
 
 import pytest
 from click.testing import Result
 
 from cli.conftest import NEW, OLD, Record
+from provenance_kernel.cli import main
 from provenance_kernel.records import TrackedValue, new_id
 from store.samples import a_code, a_run, a_tag, a_trial, minutes
+from support.cells import record_cells
 
 Ask = Callable[..., Result]
 
@@ -130,3 +136,76 @@ def test_mistakes(arguments: tuple[str, ...], message: str, ask: Ask) -> None:
     assert result.exit_code == 2
     assert message in result.stderr
     assert result.stdout == ""
+
+
+@pytest.mark.usefixtures("tracked")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "give NAME, the name of a tracked value, or --stages"),
+        (("f1", "--stages"), "give NAME, the name of a tracked value, or --stages"),
+        (("--stages", "--against", "f1"), "--against goes with NAME, not with --stages"),
+        (("kind",), "kind: its values are no numbers, so there is nothing to draw"),
+        (("f1", "--against", "rate"), "rate"),
+    ],
+)
+def test_plot_asked_for_what_cannot_be_drawn(
+    arguments: tuple[str, ...], message: str, ask: Ask
+) -> None:
+    result = ask("plot", *arguments, "--output", "p.png")
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+@pytest.mark.usefixtures("tracked")
+def test_plot_as_json_draws_nothing(ask: Ask) -> None:
+    found = json.loads(ask("plot", "f1", "--against", "kind", "--json").stdout)
+    assert [(pair["value"], pair["number"]) for pair in found["pairs"]] == [
+        ("=cmd()", 0.0),
+        ("=cmd()", 0.25),
+    ]
+
+
+def on_a_terminal(*arguments: str) -> str:
+    """Call the command in this process, with a terminal for standard output."""
+    ours, theirs = os.openpty()
+    with open(theirs, "w") as terminal, redirect_stdout(terminal):
+        main(arguments, standalone_mode=False)
+        terminal.flush()
+        # A table is shorter than what a terminal holds.
+        shown = os.read(ours, 65536).decode()
+    os.close(ours)
+    return shown.replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize(
+    ("height", "environment", "coloured"),
+    [
+        ("40", {}, True),
+        ("40", {"NO_COLOR": "1"}, False),
+        ("40", {"TERM": "dumb"}, False),
+        ("3", {}, False),  # a pager, which shows no colours where nobody can turn its pages
+    ],
+    ids=["colours", "no colours", "dumb", "pager"],
+)
+@pytest.mark.usefixtures("tracked")
+def test_a_terminal_gets_a_table_of_its_width(
+    height: str, environment: dict[str, str], coloured: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("LESS", "-R")
+    given = {"COLUMNS": "44", "LINES": height, "TERM": "xterm", **environment}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    shown = on_a_terminal("values", "f1")
+    assert ("\x1b[" in shown) is coloured
+    plain = lines(re.sub(r"\x1b\[[0-9;]*m", "", shown))
+    assert max(map(len, plain)) <= 44
+    assert [line.split()[0] for line in plain if line.startswith("019")] == ["019b0000", "019a0000"]
+
+
+def test_a_terminal_is_told_to_do_nothing_by_a_slice(lab: Path) -> None:
+    record_cells(lab, ("x = '\x1b]0;title\x07'",))
+    shown = on_a_terminal("slice", "x")
+    assert "\x1b" not in shown
+    assert "title" in shown

@@ -236,12 +236,18 @@ def test_repeats_status_and_cells_of_one_trial(differ: Compare) -> None:
     a.run("gone(1)", cell_id="g", stage="old")
     b.run("x()", cell_id="x")
     b.run("x()", cell_id="x", status="error")
-    x, gone = (cell for stage in differ(a, b).stages for cell in stage.cells)
+    answer = differ(a, b)
+    x, gone = (cell for stage in answer.stages for cell in stage.cells)
     assert x.a is not None
     assert x.b is not None
     assert (x.a.runs, x.b.runs, x.a.status, x.b.status) == (1, 2, "ok", "error")
     assert gone.a is not None
     assert (gone.a.position, gone.b, gone.a.label) == (2, None, "gone(1)")
+    assert [(row["what"], row["a"], row["b"]) for row in answer.rows()] == [
+        ("status", "ok", "error"),
+        ("runs", 1, 2),
+        ("cell", 2, None),
+    ]
 
 
 def test_metrics_and_parameters(differ: Compare) -> None:
@@ -493,6 +499,8 @@ def test_a_swap_is_an_order(differ: Compare) -> None:
     assert found.causes == ("order",)
     assert (found.position_a, found.position_b) == (3, 2)
     assert [cell.moved for stage in answer.stages for cell in stage.cells].count(True) == 1
+    moves = [(row["name"], row["a"], row["b"]) for row in answer.rows() if row["what"] == "order"]
+    assert moves in ([("x = p(x)", 2, 3)], [("x = q(x)", 3, 2)])
 
 
 # -- shapes ---------------------------------------------------------------------------------------
@@ -506,6 +514,7 @@ def test_many_against_one(database: Callable[..., Database]) -> None:
     assert [each.b.id for each in answer.comparisons] == [b.trial.id, c.trial.id]
     assert [len(each.metrics) for each in answer.comparisons] == [0, 1]
     assert {row["trial"] for row in answer.rows()} == {c.trial.id}
+    assert set(answer.to_frame()["trial"]) == {c.trial.id}
 
 
 def test_an_answer_is_plain_and_tabular(differ: Compare) -> None:
