@@ -89,7 +89,7 @@ CELLS = {
         "g = 1 if c else 2\nh = not g or a[::-1]\ndel a[0]\nassert c, 'no'"
     ),
     "with": "import io\nwith io.StringIO() as file:\n    log.append(file.write('a'))",
-    "bare": "try: raise KeyboardInterrupt\nexcept: log.append('caught')",
+    "bare": "try: raise SystemExit\nexcept: log.append('caught')",
     "nested": (
         "try:\n    try: len(5)\n    finally: log.append('finally')\n"
         "except TypeError:\n"
