@@ -124,6 +124,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("x = path.with_suffix('.a')", {"outward": True}),
     ("x = path.exists()", {"outward": True, "lists": True}),
     ("path.mkdir()", {"outward": True, "process": True}),
+    ("x = path.mkdir()", {"outward": True, "process": True}),
     ("x = path.write_text('a')", {"outward": True}),
     ("x = pathlib.Path('a').read_text()", {"outward": True}),
     ("x = pathlib.Path('a').unlink()", {"outward": True, "process": True}),
