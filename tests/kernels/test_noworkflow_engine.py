@@ -30,8 +30,6 @@ CELLS = (
     "now_tag_cell('late stage')\nnow_tag_variable('best', score)",
 )
 MODES = [pytest.param([], id="coarse"), pytest.param(FINE, id="fine")]
-# The fast ring has time for one of the two.
-COARSE_FIRST = [MODES[0], pytest.param(FINE, id="fine", marks=pytest.mark.slow)]
 
 
 class Now:
@@ -64,7 +62,8 @@ def launch(start: Starter, tmp_path: Path) -> Callable[..., Kernel]:
     return launch
 
 
-@pytest.mark.parametrize("arguments", COARSE_FIRST)
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", MODES)
 def test_noworkflows_tools_read_what_was_recorded(
     launch: Callable[..., Kernel], arguments: list[str]
 ) -> None:
@@ -202,7 +201,8 @@ def test_our_own_rows_are_as_ever(launch: Callable[..., Kernel], arguments: list
     assert names in ("[]", "['__now_result__', '__now_activation__']")
 
 
-@pytest.mark.parametrize("arguments", COARSE_FIRST)
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", MODES)
 def test_errors_interrupts_magics_and_async_cells_leave_its_store_consistent(
     launch: Callable[..., Kernel], arguments: list[str]
 ) -> None:

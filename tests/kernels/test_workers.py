@@ -118,8 +118,10 @@ def test_functions_of_cells_work_elsewhere(
     assert ours[0] == "ok"
 
 
-def test_pickles_say_nothing_of_us(answers: dict[str, dict[str, tuple[str, str]]]) -> None:
-    assert answers["provenance"]["cloudpickle"][1].split() == ["24.0", "14.0", "42", "False"]
+def test_pickles_say_nothing_of_us(start: Starter, tmp_path: Path) -> None:
+    kernel = start(tmp_path)
+    kernel.execute(DEFINE)
+    assert kernel.execute(ALONE).stdout.split() == ["24.0", "14.0", "42", "False"]
 
 
 def test_workers_record_nothing(start: Starter, tmp_path: Path) -> None:
