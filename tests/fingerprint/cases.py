@@ -368,6 +368,7 @@ EQUAL = (
         np.zeros(2, "(2,)i4,f8") | np.zeros(2, "(2,)i4,f8")
         np.zeros(2, "(2,)>i4,f8") | np.zeros(2, "(2,)<i4,f8")
         np.array(5, ">i8") | np.array(5)
+        np.array("a" * 300_000, ">U300000") | np.array("a" * 300_000, "<U300000")
         np.array([(1, [2])], dtype=[("a", "i8"), ("b", "O")]) | np.array([(1, [2])], dtype=[("a", "i8"), ("b", "O")])
         np.random.SeedSequence(5) | np.random.SeedSequence(5)
         np.random.RandomState(5) | np.random.RandomState(5)

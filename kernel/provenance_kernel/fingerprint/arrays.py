@@ -143,7 +143,7 @@ def hash_elements(walk: Walk, array: Any) -> bytes:
     if not walk.spend_bytes(array.nbytes, cost.COPIED_BYTE):
         walk.partial = True
         return b"?"
-    if array.nbytes <= _CHUNK:
+    if array.nbytes <= _CHUNK or not array.ndim:
         array = numpy.ascontiguousarray(array)
         return xxh3_128_digest(array) if usual else _hash(little_endian(array))
     hasher = xxh3_128()

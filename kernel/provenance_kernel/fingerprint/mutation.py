@@ -137,7 +137,11 @@ class Watch:
             complete = reach.complete
             if found.exactness == "sampled":
                 sampled = found
-            elif budget.mode != "full" and before - budget.nanoseconds_left > _COSTLY:
+            elif (
+                found.digest is not None
+                and budget.mode != "full"
+                and before - budget.nanoseconds_left > _COSTLY
+            ):
                 if known is not None and known.sampled is not None and known.fingerprint == found:
                     sampled = known.sampled
                 elif reach.sample is not None:
