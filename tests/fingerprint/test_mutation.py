@@ -125,6 +125,11 @@ MUTATIONS = (
         a = np.zeros(2, "i4,f8"); v = a[0] | v["f1"] = 1 | a v
         a = np.array([[1], None], dtype=object); b = a[0] | b.append(2) | a b
         g = np.random.default_rng(1); h = g.bit_generator | g.random() | g h
+        g = np.random.MT19937(1); h = np.random.RandomState(g) | h.rand() | g h
+        g = np.random.SFC64(1); h = np.random.RandomState(g) | g.random_raw() | g h
+        g = [np.random.MT19937(1)]; h = [np.random.RandomState(g[0])] | h[0].rand() | g h
+        s = np.random.SeedSequence(1); g = np.random.PCG64(s) | g.seed_seq.spawn(2) | s
+        s = np.random.SeedSequence(1); g = np.random.default_rng(s) | g.spawn(2) | s
         a = np.ma.masked_array([1, 2]); b = a.data | b[0] = 5 | a b
         p = Point(np.zeros(3), 1); v = p.x[1:] | v[0] = 1 | p v
         """,
@@ -243,6 +248,22 @@ def test_what_was_made_to_examine_a_value_leaves_no_address_of_another(made: str
     watch.written(later, Budget("full"))
     assert "made" not in watch.suspects(later)
     assert watch.suspects(["made"]) == ["made"]
+
+
+def test_the_owner_of_an_arrays_memory_is_asked_nothing_of_its_own() -> None:
+    np = pytest.importorskip("numpy")
+
+    def trap(self: object) -> None:
+        raise SystemExit("the owner was asked")
+
+    names = ("dtype", "ctypes", "base", "__array_interface__")
+    owner = type("Owner", (np.ndarray,), {name: property(trap) for name in names})
+    view = np.ndarray.view(np.ndarray.__new__(owner, 5), np.ndarray)
+    space = {"view": view, "views": [view[1:]]}
+    watch = Watch()
+    watch.written(space, Budget())
+    view[2] += 1
+    assert set(watch.mutated(["view"], space, Budget())) == {"view", "views"}
 
 
 def test_nothing_is_kept_alive() -> None:

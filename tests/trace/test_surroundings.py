@@ -67,6 +67,21 @@ def test_cell_without_calls_is_left_alone(tracer):
     run.finish()
 
 
+def test_nodes_of_another_transformer_may_leave_out_what_may_be_left_out(tracer):
+    source = "x = abs(-1)\nfor i in range(3): x += abs(i)"
+    tree = ast.parse(source)
+    declared = ast.AnnAssign(ast.Name("q", ast.Store()), ast.Name("int", ast.Load()), simple=1)
+    for body in (tree.body, tree.body[1].body):
+        body.insert(0, declared)
+    ast.fix_missing_locations(tree)
+    run = begin(tracer)
+    assert run.prepare(tree)
+    names: dict[str, object] = {}
+    exec(run.code(tree, lambda made: compile(made, "<cell>", "exec")), names)
+    assert names["x"] == 4
+    assert [each.name for each in run.finish().activations].count("builtins.abs") == 4
+
+
 def test_function_bodies_are_untouched(tracer):
     source = "@staticmethod\ndef f(a=abs(1)):\n  for i in range(9): abs(i)\nclass C:\n  x = abs(2)"
     run = begin(tracer)
@@ -298,6 +313,9 @@ def test_observes_nothing_while_somebody_watches(tracer):
         "while not (abs(1) is 1): pass",
         "'a' 'b'(1) if abs(0) else 2",
         "x = (1, 2)['a'] if abs(0) else abs(1)",
+        "for i in range(2):\n  abs(i is not -3)",
+        "for i in range(2):\n  abs(i is (1 + 2))",
+        "for i in range(2):\n  abs((-1)(2) if i == 9 else i)",
     ],
 )
 def test_the_compiler_warns_once(tracer, source):

@@ -47,13 +47,18 @@ def note_buffer(reach: Reach | None, array: Any) -> None:
         reach.ids.add(identity(base))
         if not issubclass(type(base), kind):
             break
-        array, base = base, base.base
+        # Not by its own attributes, which a subclass of the user's may redefine.
+        array, base = base, kind.base.__get__(base)
     if type(base) is memoryview:
         reach.ids.add(identity(base.obj))
     # Addresses of memory, as other libraries share it, are told from those of objects by the sign.
-    # The other way to it describes each field of a structured dtype first.
-    structured = array.dtype.names is not None and issubclass(type(array), kind)
-    data = array.ctypes.data if structured else array.__array_interface__["data"][0]
+    if not issubclass(type(array), kind):
+        data = array.__array_interface__["data"][0]
+    elif kind.dtype.__get__(array).names is None:
+        data = kind.__array_interface__.__get__(array)["data"][0]
+    else:
+        # The way above describes each field first.
+        data = kind.ctypes.__get__(array).data
     reach.ids.add(-data)
     if base is None:
         reach.memory[identity(array)] = -data
@@ -282,6 +287,8 @@ def _dtype(walk: Walk, value: Any) -> Parts:
 
 @handles("numpy.random.mtrand.RandomState", adapted=True)
 def _random_state(walk: Walk, value: Any) -> Parts:
+    # Its state is a copy of this one's.
+    walk.reaches(identity(value._bit_generator))
     return (yield value.get_state(legacy=False))
 
 
@@ -292,6 +299,7 @@ def _generator(walk: Walk, value: Any) -> Parts:
 
 @handles("numpy.random.bit_generator.BitGenerator", adapted=True)
 def _bit_generator(walk: Walk, value: Any) -> Parts:
+    walk.touches(identity(getattr(value, "seed_seq", None)))
     return (yield value.state)
 
 

@@ -27,8 +27,7 @@ COMPOUND = (
     ast.TryStar,
     ast.Match,
 )
-# Calls of these the compiler warns of.
-NO_FUNCTIONS = (
+_LITERALS = (
     ast.Constant,
     ast.Tuple,
     ast.List,
@@ -212,7 +211,8 @@ def clone(node: _Node) -> _Node:
             type(n) in _SUSPECT and _may_warn(n) for body in bodies for n in ast.walk(body)
         )
     if kind is ast.AnnAssign:
-        has_call = held["value"] is not None and makes_call(held["value"])
+        value = held.get("value")
+        has_call = value is not None and makes_call(value)
     elif isinstance(node, TYPE_ALIAS):
         has_call = False
     held["has_call"], held["is_unfit"] = has_call, is_unfit
@@ -233,23 +233,31 @@ def _may_warn(node: ast.AST) -> bool:
     if isinstance(node, ast.Compare):
         # `is` with a literal.
         return any(isinstance(op, (ast.Is, ast.IsNot)) for op in node.ops) and any(
-            isinstance(side, NO_FUNCTIONS) and not _is_singleton(side)
-            for side in (node.left, *node.comparators)
+            is_literal(side) and not _is_singleton(side) for side in (node.left, *node.comparators)
         )
     if isinstance(node, ast.Call):
-        return isinstance(node.func, NO_FUNCTIONS)
+        return is_literal(node.func)
     if isinstance(node, ast.Subscript):
         held, index = node.value, node.slice
-        return isinstance(held, NO_FUNCTIONS) and (
+        return isinstance(held, _LITERALS) and (
             not isinstance(held, _SUBSCRIPTED)
             or (isinstance(held, ast.Constant) and type(held.value) not in (str, bytes))
             or (isinstance(index, ast.Constant) and type(index.value) is not int)
-            or isinstance(index, (*NO_FUNCTIONS[1:], ast.Lambda))
+            or isinstance(index, (*_LITERALS[1:], ast.Lambda))
         )
     # `assert (condition, message)`, and leaving `finally`.
     return (isinstance(node, ast.Assert) and isinstance(node.test, ast.Tuple)) or (
         isinstance(node, (ast.Try, ast.TryStar)) and bool(node.finalbody)
     )
+
+
+def is_literal(node: ast.expr) -> bool:
+    """Whether an expression is a literal to the compiler, which computes with constants."""
+    if isinstance(node, ast.UnaryOp):
+        return is_literal(node.operand)
+    if isinstance(node, ast.BinOp):
+        return is_literal(node.left) and is_literal(node.right)
+    return isinstance(node, _LITERALS)
 
 
 def _is_singleton(node: ast.expr) -> bool:

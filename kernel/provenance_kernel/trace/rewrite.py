@@ -29,7 +29,6 @@ from provenance_kernel.trace.nodes import (
     DEFINITIONS,
     LOAD,
     LOOPS,
-    NO_FUNCTIONS,
     STORE,
     TYPE_ALIAS,
     Unfit,
@@ -40,6 +39,7 @@ from provenance_kernel.trace.nodes import (
     hook_call,
     increment_count,
     is_leaf,
+    is_literal,
     item_node,
     makes_call,
     may_jump,
@@ -562,7 +562,7 @@ class Rewriter:
         if type(function) is ast.Name and function.id == "get_ipython" and not node.args:
             # What a magic becomes; the call made on the result tells the same.
             return node
-        if isinstance(function, NO_FUNCTIONS):
+        if is_literal(function):
             # The compiler warns that it cannot be called.
             return node
         number = _next_number()
