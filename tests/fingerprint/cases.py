@@ -164,7 +164,7 @@ NUMPY = "import numpy as np"
 PANDAS = "import numpy as np, pandas as pd"
 POLARS = "import polars as pl"
 ARROW = "import pyarrow as pa"
-SCIPY = "import numpy as np, scipy.sparse as ss"
+SCIPY = "import numpy as np, scipy.sparse as ss, scipy.spatial as sp"
 TORCH = "import torch"
 SKLEARN = """
 import numpy as np
@@ -328,6 +328,8 @@ EQUAL = (
         """
         ss.csr_matrix(np.eye(3)) | ss.csr_matrix(np.eye(3))
         (lambda m: (m.has_sorted_indices, m)[1])(ss.csr_matrix(np.eye(3))) | ss.csr_matrix(np.eye(3))
+        sp.cKDTree(np.arange(400.0).reshape(200, 2) % 7) | sp.cKDTree(np.arange(400).reshape(200, 2) % 7)
+        sp.KDTree(np.eye(30)) | sp.KDTree(np.eye(30))
         """,
         SCIPY,
     )
@@ -684,6 +686,10 @@ DIFFERENT = (
         ss.csr_matrix(np.eye(3)) | ss.csc_matrix(np.eye(3))
         ss.coo_matrix(np.eye(3)) | ss.coo_matrix(np.eye(4))
         ss.lil_matrix(np.eye(3)) | ss.lil_matrix(np.zeros((3, 3)))
+        sp.cKDTree(np.eye(3)) | sp.cKDTree(np.eye(4))
+        sp.cKDTree(np.eye(3)) | sp.cKDTree(np.eye(3), leafsize=1)
+        sp.cKDTree(np.eye(3)) | sp.cKDTree(np.eye(3), boxsize=5)
+        sp.cKDTree(np.eye(3)) | sp.KDTree(np.eye(3))
         """,
         SCIPY,
     )

@@ -160,6 +160,14 @@ MUTATIONS = (
     )
     + _mutations(
         """
+        x = np.zeros((4, 2)); t = sp.cKDTree(x) | x[0] = 1 | t x
+        x = np.zeros((4, 2)); t = sp.KDTree(x, copy_data=True) | x[0] = 1 | x
+        x = np.zeros((4, 2)); t = sp.KDTree(x) | t.query(x) | -
+        """,
+        cases.SCIPY,
+    )
+    + _mutations(
+        """
         m = PCA(2) | m.fit(X) | m
         m = PCA(2); p = make_pipeline(m) | p.fit(X) | m p
         m = PCA(2).fit(X) | m.transform(X) | -

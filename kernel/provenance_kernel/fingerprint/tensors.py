@@ -1,4 +1,4 @@
-"""Taking apart torch's tensors and scipy's sparse matrices; neither is imported here."""
+"""Taking apart torch's tensors, scipy's sparse matrices and trees; neither is imported here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ from typing import Any
 
 from provenance_kernel.fingerprint import encoding
 from provenance_kernel.fingerprint.builtin import hash_buffer
-from provenance_kernel.fingerprint.registry import Parts, handles
+from provenance_kernel.fingerprint.registry import (
+    Parts,
+    handles,
+    mro_of,
+    namespace_of,
+    qualified_name,
+)
 from provenance_kernel.fingerprint.walk import Unreadable, Walk
 
 _COPY = 1.0  # nominal nanoseconds for a byte brought from another device
@@ -108,6 +114,17 @@ def _sparse(walk: Walk, value: Any) -> Parts:
         if name in state:
             parts.append(encoding.name(name))
             parts.append((yield state[name]))
+    return b"".join(parts)
+
+
+@handles("scipy.spatial._ckdtree.cKDTree", "scipy.spatial.ckdtree.cKDTree", extended=True)
+def _tree(walk: Walk, value: Any) -> Parts:
+    # Its state has addresses in it. How it was built shows in the order that the points have.
+    (kind,) = (base for base in mro_of(type(value)) if qualified_name(base).endswith(".cKDTree"))
+    get = namespace_of(kind)
+    parts = []
+    for name in ("data", "indices", "leafsize", "boxsize"):
+        parts.append((yield get[name].__get__(value)))
     return b"".join(parts)
 
 
