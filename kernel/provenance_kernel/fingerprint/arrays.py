@@ -66,6 +66,8 @@ def note_buffer(reach: Reach | None, array: Any) -> None:
 
 # The texts of the dtypes most arrays have, by the address of numpy's own objects, which never go.
 _usual: dict[int, str] = {}
+# What precedes the elements of such an array, and its shape as text.
+_heads: dict[tuple[str, tuple[int, ...]], tuple[bytes, str]] = {}
 
 
 def _buffer(array: Any, reach: Reach | None) -> tuple[bytes, int, str] | None:
@@ -84,13 +86,13 @@ def _buffer(array: Any, reach: Reach | None) -> tuple[bytes, int, str] | None:
         return None
     if reach is not None:
         note_buffer(reach, array)
-    head, shape = _head(text, array.shape)
-    return head, nbytes, shape
-
-
-@lru_cache(maxsize=256)
-def _head(text: str, shape: tuple[int, ...]) -> tuple[bytes, str]:
-    return encoding.name(f"{text} {shape}"), str(shape)
+    key = text, array.shape
+    head = _heads.get(key)
+    if head is None:
+        if len(_heads) > 1000:
+            _heads.clear()
+        head = _heads[key] = encoding.name(f"{text} {key[1]}"), str(key[1])
+    return head[0], nbytes, head[1]
 
 
 @handles("numpy.memmap", "numpy.core.memmap.memmap", tag="numpy.ndarray")
