@@ -68,7 +68,7 @@ class Session:
 
     def run(self, source: str) -> Outcome:
         self._tracebacks.clear()
-        run = None
+        run = token = None
         if self.tracer is not None:
             self.sink = Listener()
             run = self.tracer.begin(
@@ -78,16 +78,17 @@ class Session:
                 sink=self.sink,
                 namespace=self.shell.user_ns,
             )
-            CURRENT.set(open_run(run))
+            token = CURRENT.set(open_run(run))
             self.seen.attach()
         out = io.StringIO()
         try:
             with redirect_stdout(out), redirect_stderr(out):
                 done = self.shell.run_cell(source, store_history=False)
         finally:
-            if run is not None:
+            if run is not None and token is not None:
                 self.trace = run.finish()
                 self.seen.detach()
+                CURRENT.reset(token)
         error = done.error_before_exec or done.error_in_exec
         names = {
             k: scrub(repr(v)) if not callable(v) else type(v).__name__
