@@ -12,6 +12,7 @@ import coverage
 import ipykernel
 import pytest
 import xxhash
+from IPython.core.async_helpers import _should_be_async
 
 from support.databases import DEFAULT, Archive
 from support.kernels import Starter, send_escaped
@@ -554,6 +555,10 @@ def test_other_requests_leave_nothing(session: Any) -> None:
 
 def test_nul_in_the_source(session: Any) -> None:
     source = "x = '\0'"
+    try:
+        _should_be_async(source)
+    except ValueError:
+        pytest.skip("stock ipykernel gives no answer with this Python and IPython")
     assert session.execute(source).status == "error"
     assert session.run()["source"] == source
 
