@@ -482,7 +482,7 @@ def _repeats(number: int, value: object) -> object:
         if _iterates_in_c(value):
             return compress(cast("Iterable[object]", value), tallies[loop.tally])
     except Exception:
-        # It will be raised again by the loop it_hooks.
+        # It will be raised again by the loop itself.
         loop.known = False
         return value
     # What cannot be iterated raises, and the loop has no turn.
