@@ -139,6 +139,8 @@ class ProvenanceKernel(SettingsTraits, IPythonKernel):
         self, parent: dict[str, Any], metadata: dict[str, Any], reply_content: dict[str, Any]
     ) -> dict[str, Any]:
         """Tell the recorder how the request ended; ipykernel calls this just before it replies."""
+        # Nothing catches an interrupt from the reply on: it would end the kernel.
+        self._restore_handler()
         if self._recorder is not None:
             failed = reply_content.get("status") == "error"
             # What is settled after the reply would make the time longer in which it aborts.
@@ -148,14 +150,8 @@ class ProvenanceKernel(SettingsTraits, IPythonKernel):
 
     def post_handler_hook(self) -> None:
         """Tell the recorder that the request is done, by a reply or, if interrupted early, none."""
-        try:
-            # What `super` does below, at once: nothing stops an interrupt that is raised here, and
-            # the kernel would end.
-            handler: Any = self.saved_sigint_handler
-            _signal.signal(_signal.SIGINT, handler if callable(handler) else int(handler))
-        except (AttributeError, KeyboardInterrupt, TypeError, ValueError):
-            # On a subshell's thread, which no interrupt reaches, there is nothing to set.
-            pass
+        # A request interrupted early has no reply, and has left the handler as it was.
+        self._restore_handler()
         settling = self._recorder is not None and self._recorder.current is not None
         if settling:
             self._forward_reply()
@@ -166,6 +162,19 @@ class ProvenanceKernel(SettingsTraits, IPythonKernel):
             if settling and self._recorder is not None:
                 self._recorder.finish("interrupted")
                 self._recorder.settle()
+
+    def _restore_handler(self) -> None:
+        """Set SIGINT's handler as it was before the request: no code is left to be interrupted."""
+        with suppress(AttributeError, TypeError, ValueError):
+            # On a subshell's thread, which no interrupt reaches, there is nothing to set.
+            handler: Any = self.saved_sigint_handler
+            setting = True
+            while setting:
+                # An interrupt that came before is raised here, with nothing set.
+                with suppress(KeyboardInterrupt):
+                    # `signal` would turn each handler into a member of an enumeration and back.
+                    _signal.signal(_signal.SIGINT, handler if callable(handler) else int(handler))
+                    setting = False
 
     def _forward_reply(self) -> None:
         """Let the reply out before what is left to do, ipykernel's part of that too."""

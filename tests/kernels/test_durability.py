@@ -71,6 +71,26 @@ def test_interrupts_soon_after_the_reply_cost_nothing(start: Starter) -> None:
     assert archive.values("SELECT DISTINCT status FROM cell_run") == ["ok"]
 
 
+_HANDLERS = """
+import signal
+session, handlers = get_ipython().kernel.session, []
+send = session.send
+def spy(stream, kind, *args, **kwargs):
+    if kind == "execute_reply":
+        handlers.append(signal.getsignal(signal.SIGINT))
+    return send(stream, kind, *args, **kwargs)
+session.send = spy
+"""
+
+
+def test_no_interrupt_is_raised_from_the_reply_on(start: Starter) -> None:
+    """Between the reply and the end of its request, ipykernel catches none: its process ends."""
+    kernel = start()
+    kernel.execute(_HANDLERS)
+    assert kernel.execute("1 / 0").status == "error"
+    assert kernel.execute("set(handlers) == {signal.SIG_IGN}").result == "True"
+
+
 def _begun(marks: Path) -> list[int]:
     """The numbers of the cells whose code began: each writes its own before anything else."""
     return [int(line) for line in marks.read_text().split()] if marks.exists() else []

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found]
 import functools
 import os
-import threading
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 
@@ -41,23 +38,6 @@ def harmless(method: Callable[Concatenate[G, P], R]) -> Callable[Concatenate[G, 
             return None
 
     return guarded
-
-
-@contextmanager
-def interrupts_ignored() -> Iterator[None]:
-    """Ignore interrupts: the cell has ended, and one would cost the frontend its reply.
-
-    By `_signal`, as `signal` turns each handler into a member of an enumeration and back.
-    """
-    previous = _signal.getsignal(_signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or previous is None:
-        yield
-        return
-    _signal.signal(_signal.SIGINT, lambda *_: None)
-    try:
-        yield
-    finally:
-        _signal.signal(_signal.SIGINT, previous)
 
 
 def off_in_forks(guarded: Guarded) -> None:

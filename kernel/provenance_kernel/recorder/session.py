@@ -20,7 +20,7 @@ from provenance_kernel.capture.git import Commit
 from provenance_kernel.capture.secrets import redact_source, redact_text
 from provenance_kernel.errors import ProvenanceError, SettingError
 from provenance_kernel.fingerprint.source import ast_hash, code_hash
-from provenance_kernel.recorder.guards import harmless, interrupts_ignored, off_in_forks
+from provenance_kernel.recorder.guards import harmless, off_in_forks
 from provenance_kernel.recorder.observer import Observer, Seen
 from provenance_kernel.recorder.run import CURRENT, OpenRun, Request
 from provenance_kernel.recorder.shell import Shell
@@ -240,13 +240,12 @@ class Recorder:
 
         `settle` says that nothing may be left for after the reply.
         """
-        with interrupts_ignored():
-            if content.get("status") == "ok":
-                self.finish("ok")
-            else:
-                self.finish_error(str(content.get("ename")), str(content.get("evalue")))
-            if settle:
-                self.settle()
+        if content.get("status") == "ok":
+            self.finish("ok")
+        else:
+            self.finish_error(str(content.get("ename")), str(content.get("evalue")))
+        if settle:
+            self.settle()
 
     def finish_error(self, name: str, value: str) -> None:
         """Commit that the current run ended by an exception of that name."""
