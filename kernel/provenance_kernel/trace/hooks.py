@@ -6,8 +6,9 @@ that the call itself is made by the cell's own frame. While it runs, the value s
 holds the only reference to the object that awaits the result: an exception that unwinds the
 stack frees it, which is how a call that raised is noticed, at once and without a handler.
 
-The compiler takes a string for the constant, and `insert` puts the object in its place, so that
-no name is bound anywhere. Once a profiler or debugger of the user's begins to look, `hush`
+Beside it, code has gauges as constants, one for each group or block in a loop. The compiler
+takes strings for all of these, and `insert` puts the objects in their place, so that no name is
+bound anywhere. Once a profiler or debugger of the user's begins to look, `hush`
 makes all of it pass through C: `functools.partial` objects, which no profiler or tracer is told of.
 
 The file is long as everything in it may run between any two instructions of a cell.
@@ -21,7 +22,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from functools import partial
 from inspect import CO_GENERATOR
-from itertools import compress, islice, repeat
+from itertools import compress, count, islice, repeat
 from operator import length_hint
 from time import perf_counter
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, WrapperDescriptorType
@@ -32,20 +33,17 @@ from provenance_kernel.trace.arguments import bind
 from provenance_kernel.trace.log import HERE, Log, Open
 from provenance_kernel.trace.names import class_attribute, qualified
 
-# A string that no cell contains.
+# A string that no cell contains. A gauge's has its number behind it.
 HOOKS: Final = f"<provenance {os.urandom(8).hex()}>"
-# Attributes of what takes its place.
-GUARDS, COUNTS, TALLIES = "guards", "counts", "tallies"
+# An attribute of what takes its place.
+TALLIES = "tallies"
 
-# Indexed by numbers that are given once in a process, as code may outlive its cell run. A guard
-# is true while its group is recorded; a count is of executions; a tally counts what an iterator
-# yielded, or how often it was asked for (`True in tally` takes one; of a closed one, as that of a
-# group that is being recorded, there is none to take).
+# Indexed by numbers that are given once in a process, as code may outlive its cell run. A tally
+# counts what an iterator yielded, or how often it was asked for (`True in tally` takes one; of a
+# closed one, as that of a group that is being recorded, there is none to take).
 _ENDLESS = 1 << 62
 _spent = repeat(True)
 _closed = repeat(True, 0)
-guards: list[bool] = []
-counts: list[int] = []
 tallies: list[repeat[bool]] = []
 
 _numbering = threading.Lock()
@@ -57,18 +55,26 @@ _EMPTY: tuple[Iterable[object], ...] = (range(0), (), [], "", b"", {}, set())
 _SIZED = frozenset(type(iter(empty)) for empty in _EMPTY)
 
 
-def new_guard() -> int:
-    """Return the index of a new guard, which is true."""
-    with _numbering:
-        guards.append(True)
-        return len(guards) - 1
+class Gauge:
+    """What code reads and writes of a group or block: a constant of that code.
+
+    It is open while the group is recorded; `count` is of what ran unrecorded. Slots are what code
+    reads and writes soonest, and of numbers it adds floats soonest; these are exact up to 2**53.
+    """
+
+    __slots__ = ("count", "number", "open")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.count = 0.0
+        self.open = True
 
 
-def new_count() -> int:
-    """Return the index of a new count, which is 0."""
-    with _numbering:
-        counts.append(0)
-        return len(counts) - 1
+def new_gauge() -> Gauge:
+    """Return a gauge that `insert` finds by its number."""
+    gauge = Gauge(next(_numbers))
+    _hooks.gauges[gauge.number] = gauge
+    return gauge
 
 
 def new_tally() -> int:
@@ -114,8 +120,7 @@ class Group:
 
     __slots__ = (
         "cap",
-        "count",
-        "guard",
+        "gauge",
         "inside",
         "items",
         "like",
@@ -130,9 +135,9 @@ class Group:
     def __init__(self, cap: int) -> None:
         self.cap = cap
         self.runs = 0
-        self.guard: int | None = None
-        # Where to read how often the group ran unrecorded, or in all (`loop`, `like`).
-        self.count: int | None = None
+        self.gauge: Gauge | None = None
+        # Where to read how often the group ran unrecorded, where its gauge does not count, or in
+        # all (`loop`, `like`).
         self.tally: int | None = None
         self.loop: Loop | None = None
         self.like: Group | None = None
@@ -146,7 +151,7 @@ class Group:
 
     def total(self) -> int | None:
         """Return how often the group ran; None if that was not seen."""
-        if self.guard is None:
+        if self.gauge is None:
             return self.runs
         if self.ran_plain_around():
             return None
@@ -158,8 +163,8 @@ class Group:
             if self.unknown:
                 return None
             return self.items + taken(self.tally or 0)
-        plain = 0 if self.count is None else counts[self.count]
-        return self.runs + plain + (0 if self.tally is None else taken(self.tally))
+        plain = int(self.gauge.count) if self.tally is None else taken(self.tally)
+        return self.runs + plain
 
     def ran_plain_around(self) -> bool:
         """Whether the code around ran plain at times, as then did this."""
@@ -280,12 +285,11 @@ class Hooks:
     __slots__ = (
         "a",
         "c",
-        "counts",
         "e",
         "g",
         "gates",
+        "gauges",
         "groups",
-        "guards",
         "loops",
         "p",
         "pending",
@@ -310,11 +314,10 @@ class Hooks:
     def __init__(self) -> None:
         self.sites: dict[int, Site] = {}
         self.groups: dict[int, Group] = {}
+        self.gauges: dict[int, Gauge] = {}
         self.gates: dict[int, Group] = {}
         self.loops: dict[int, Loop] = {}
         self.pending: dict[int, Call] = {}
-        self.guards = guards
-        self.counts = counts
         self.tallies = tallies
 
         # What code has loaded and not yet called is switched with the rest, as it stays the same.
@@ -391,15 +394,14 @@ def _last(number: int, value: object) -> object:
     return value
 
 
-def _tick(guard: int) -> bool:
-    """Note that a guarded group runs recorded; the guard closes at the cap."""
-    group = _hooks.groups.get(guard)
-    if group is None:
-        guards[guard] = False
+def _tick(number: int) -> bool:
+    """Note that a group runs recorded; its gauge closes at the cap."""
+    group = _hooks.groups.get(number)
+    if group is None or group.gauge is None:
         return False
     group.runs += 1
     if group.runs >= group.cap:
-        guards[guard] = False
+        group.gauge.open = False
     return True
 
 
@@ -421,7 +423,7 @@ def _open(tally: int) -> None:
         tallies[tally] = repeat(True, _ENDLESS)
 
 
-def _parted(guard: int, whole: tuple[tuple[bool, object]]) -> object:
+def _parted(number: int, whole: tuple[tuple[bool, object]]) -> object:
     """Part the items of a comprehension into those that are recorded and the rest.
 
     `whole` has all of them in one part, as the rest.
@@ -430,11 +432,11 @@ def _parted(guard: int, whole: tuple[tuple[bool, object]]) -> object:
     if not _is_iterable(value):
         # The comprehension raises what it would have raised, where it would have.
         return value
-    return _parts(guard, value)
+    return _parts(number, value)
 
 
-def _parts(guard: int, value: object) -> Iterator[tuple[bool, object]]:
-    group = _hooks.groups.get(guard)
+def _parts(number: int, value: object) -> Iterator[tuple[bool, object]]:
+    group = _hooks.groups.get(number)
     if group is None:
         yield False, value
         return
@@ -495,9 +497,10 @@ def insert(code: CodeType) -> CodeType:
     changed = False
     constants: list[object] = []
     for value in code.co_consts:
-        if type(value) is str and value == HOOKS:
+        if type(value) is str and value.startswith(HOOKS):
             changed = True
-            constants.append(_hooks)
+            number = value.removeprefix(HOOKS)
+            constants.append(_hooks.gauges[int(number)] if number else _hooks)
         elif type(value) is CodeType and value.co_name in _COMPREHENSIONS:
             found = insert(value)
             changed = changed or found is not value
@@ -526,11 +529,12 @@ def speak() -> None:
     _hooks.speak()
 
 
-def retire(sites: list[int], groups: list[int], loops: list[int], tally: list[int]) -> None:
+def retire(sites: list[int], gauges: list[Gauge], loops: list[int], tally: list[int]) -> None:
     """Forget what a cell run used; code of it that still runs passes through."""
-    for guard in groups:
-        guards[guard] = False
-        _hooks.groups.pop(guard, None)
+    for gauge in gauges:
+        gauge.open = False
+        _hooks.gauges.pop(gauge.number, None)
+        _hooks.groups.pop(gauge.number, None)
     for number in sites:
         _hooks.sites.pop(number, None)
         _hooks.pending.pop(number, None)
@@ -620,15 +624,17 @@ def _arguments(
 def _quiet() -> None:
     """In a forked child nobody collects: everything passes through."""
     _hooks.sites.clear()
+    for gauge in _hooks.gauges.values():
+        gauge.open = False
     _hooks.groups.clear()
     for tally in _hooks.gates:
         _open(tally)
     _hooks.gates.clear()
     _hooks.loops.clear()
     _hooks.pending.clear()
-    guards[:] = [False] * len(guards)
 
 
+_numbers = count()
 _same = partial(_NOTHING.get, None)
 _entered = repeat(_same)
 _COMPREHENSIONS = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"})

@@ -9,6 +9,7 @@ import ast
 from typing import Any, TypeVar, cast
 
 from provenance_kernel.trace import hooks
+from provenance_kernel.trace.hooks import Gauge
 
 _Node = TypeVar("_Node", bound=ast.AST)
 LOAD, STORE = ast.Load(), ast.Store()
@@ -145,9 +146,9 @@ def name_node(name: str, at: ast.AST) -> ast.Name:
     return put_at(ast.Name(name, LOAD), at)
 
 
-def item_node(name: str, index: int, at: ast.AST) -> ast.expr:
-    key = start_at(ast.Constant(index), at)
-    return start_at(ast.Subscript(_held(name, at), key, LOAD), at)
+def tally_node(tally: int, at: ast.AST) -> ast.expr:
+    key = start_at(ast.Constant(tally), at)
+    return start_at(ast.Subscript(_held(hooks.TALLIES, at), key, LOAD), at)
 
 
 def hook_call(method: str, at: ast.AST, number: int, *values: ast.expr) -> ast.Call:
@@ -161,16 +162,20 @@ def _held(name: str, at: ast.AST) -> ast.expr:
     return start_at(ast.Attribute(hook, name, LOAD), at)
 
 
-def set_count(mark: int, at: ast.stmt) -> ast.stmt:
-    target = ast.Subscript(_held(hooks.COUNTS, at), start_at(ast.Constant(mark), at), STORE)
-    value = start_at(ast.Constant(1), at)
-    return start_at(ast.Assign([start_at(target, at)], value), at)
+def gauge_node(gauge: Gauge, name: str, at: ast.AST, context: ast.expr_context = LOAD) -> Any:
+    held = start_at(ast.Constant(f"{hooks.HOOKS}{gauge.number}"), at)
+    return start_at(ast.Attribute(held, name, context), at)
 
 
-def increment_count(mark: int, at: ast.stmt) -> ast.stmt:
-    target = ast.Subscript(_held(hooks.COUNTS, at), start_at(ast.Constant(mark), at), STORE)
-    one = start_at(ast.Constant(1), at)
-    return start_at(ast.AugAssign(start_at(target, at), ast.Add(), one), at)
+def mark_gauge(gauge: Gauge, at: ast.stmt) -> ast.stmt:
+    one = start_at(ast.Constant(1.0), at)
+    return start_at(ast.Assign([gauge_node(gauge, "count", at, STORE)], one), at)
+
+
+def increment_gauge(gauge: Gauge, at: ast.stmt) -> ast.stmt:
+    one = start_at(ast.Constant(1.0), at)
+    count = gauge_node(gauge, "count", at, STORE)
+    return start_at(ast.AugAssign(count, ast.Add(), one), at)
 
 
 def clone(node: _Node) -> _Node:

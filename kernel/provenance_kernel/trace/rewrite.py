@@ -8,7 +8,8 @@ The file is long as it is one visitor over Python's grammar. Its rules:
   expressions in headers, short circuits and comprehensions become `wrapped if GUARD else plain`.
   A guard closes at the cap, after which the loop runs its plain code at the price of one test.
 - How often plain code ran is counted as cheaply as the place allows: by the iterator of the
-  outermost `for`, else by a guard that counts, which is `True not in TALLIES[n]`.
+  outermost `for`, else by a gauge before plain statements, and for plain expressions by a guard
+  that counts, which is `True not in TALLIES[n]`.
 - An inner loop without calls has a copy whose blocks show that they ran; once all have, the loop
   itself runs, as it was written.
 - Every node added has the position of what it stands for, so that tracebacks do not change.
@@ -21,7 +22,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from provenance_kernel.trace import hooks
-from provenance_kernel.trace.hooks import Group, Loop, Site
+from provenance_kernel.trace.hooks import Gauge, Group, Loop, Site
 from provenance_kernel.trace.log import Log
 from provenance_kernel.trace.nodes import (
     COMPOUND,
@@ -35,20 +36,21 @@ from provenance_kernel.trace.nodes import (
     call_position,
     clone,
     evaluated_around,
+    gauge_node,
     headers_of,
     hook_call,
-    increment_count,
+    increment_gauge,
     is_leaf,
     is_literal,
-    item_node,
     makes_call,
+    mark_gauge,
     may_jump,
     name_node,
     position_of,
     put_at,
     sees_names,
-    set_count,
     start_at,
+    tally_node,
     twin,
 )
 
@@ -73,10 +75,9 @@ class Rewriter:
         self._counted: dict[int, Callable[[], bool]] = {}
         self.sites: list[int] = []
         self.groups: list[Group] = [self._group]
-        self.guards: list[int] = []
+        self.gauges: list[Gauge] = []
         self.loops: list[int] = []
         self.tallies: list[int] = []
-        self.marks: list[int] = []
         self.blocks: list[tuple[tuple[int, int], Callable[[], bool]]] = []
         # Whether a statement was left as it was.
         self.partial = False
@@ -104,7 +105,7 @@ class Rewriter:
         lists: tuple[list[Any], ...] = (
             self.sites,
             self.groups,
-            self.guards,
+            self.gauges,
             self.loops,
             self.tallies,
             self.blocks,
@@ -116,7 +117,7 @@ class Rewriter:
         own, *rest = sizes
         hooks.retire(
             self.sites[rest[0] :],
-            self.guards[rest[2] :],
+            self.gauges[rest[2] :],
             self.loops[rest[3] :],
             self.tallies[rest[4] :],
         )
@@ -124,7 +125,7 @@ class Rewriter:
         lists: tuple[list[Any], ...] = (
             self.sites,
             self.groups,
-            self.guards,
+            self.gauges,
             self.loops,
             self.tallies,
             self.blocks,
@@ -264,11 +265,10 @@ class Rewriter:
                 group = self._new_group()
                 if counted and not split:
                     group.loop, group.like = (loop, None) if like is None else (None, like)
+                    guarded = self._guarded_run(run, group)
                 else:
-                    self._new_gate(group)
                     like, counted = group, True
-                guarded = self._guarded_run(run, group)
-                if group.tally is not None:
+                    guarded = self._guarded_run(run, group, counts=True)
                     self._counted[id(guarded)] = lambda: bool(group.total())
                 out.append(guarded)
             out.extend(reversed(tail))
@@ -333,16 +333,19 @@ class Rewriter:
     def _count_plain(self, out: list[ast.stmt], group: Group, at: ast.stmt) -> None:
         # A header's group is counted here whether recorded or not; its total is this count.
         like = group.like = Group(1)
-        like.guard, like.count = -1, hooks.new_count()
-        out.append(increment_count(like.count, at))
+        like.gauge = self._new_gauge()
+        out.append(increment_gauge(like.gauge, at))
 
-    def _guarded_run(self, run: list[ast.stmt], group: Group) -> ast.If:
+    def _guarded_run(self, run: list[ast.stmt], group: Group, counts: bool = False) -> ast.If:
         for statement in run:
             self._children(statement, self._prepare)
         plain = list(run)
         wrapped = [twin(s) for s in run]
         self._within(group, lambda: self._statements(wrapped))
         at = run[0]
+        if counts:
+            assert group.gauge is not None
+            plain.insert(0, increment_gauge(group.gauge, at))
         return start_at(ast.If(self._guard(group, at), wrapped, plain), at)
 
     def _leaf_loop(self, node: ast.stmt) -> ast.If:
@@ -351,9 +354,9 @@ class Rewriter:
         Once all of them have, that costs a test per entry.
         """
         marking = cast("ast.For", twin(node))
-        before = len(self.marks)
+        before = len(self.gauges)
         self._marked(marking.body)
-        marks = [item_node(hooks.COUNTS, mark, node) for mark in self.marks[before:]]
+        marks = [gauge_node(mark, "count", node) for mark in self.gauges[before:]]
         test = marks[0] if len(marks) == 1 else start_at(ast.BoolOp(ast.And(), marks), node)
         return start_at(ast.If(test, [node], [marking]), node)
 
@@ -421,7 +424,7 @@ class Rewriter:
         if group is None or tallied:
             group = group or self._new_group()
             self._new_gate(group)
-        elif group.guard is not None and group.sites:
+        elif group.gauge is not None and group.sites:
             # The second header of one statement (`with a(), b()`).
             second = self._new_group()
             second.like = group
@@ -479,7 +482,7 @@ class Rewriter:
         if not makes_call(node):
             return node
         group = self._new_group()
-        group.inside = self._group if self._group.guard is not None else None
+        group.inside = self._group if self._group.gauge is not None else None
         return self._header(node, group, tallied=True)
 
     def _part(self, node: ast.ListComp) -> None:
@@ -493,7 +496,7 @@ class Rewriter:
             return
         group = self._new_group()
         group.parted = True
-        group.inside = self._group if self._group.guard is not None else None
+        group.inside = self._group if self._group.gauge is not None else None
         group.tally = tally = hooks.new_tally()
         self.tallies.append(tally)
 
@@ -510,10 +513,10 @@ class Rewriter:
             node.elt = split(node.elt)
         first = node.generators[0]
         at = first.iter
-        assert group.guard is not None
+        assert group.gauge is not None
         rest: list[ast.expr] = [put_at(ast.Constant(False), at), first.iter]
         part = put_at(ast.Tuple(rest, LOAD), at)
-        parts = hook_call("p", at, group.guard, put_at(ast.Tuple([part], LOAD), at))
+        parts = hook_call("p", at, group.gauge.number, put_at(ast.Tuple([part], LOAD), at))
         names: list[ast.expr] = [
             put_at(ast.Name(_PARTED, STORE), at),
             put_at(ast.Name(_PART, STORE), at),
@@ -615,23 +618,28 @@ class Rewriter:
         finally:
             self._group = before
 
+    def _new_gauge(self) -> Gauge:
+        gauge = hooks.new_gauge()
+        self.gauges.append(gauge)
+        return gauge
+
     def _new_group(self) -> Group:
         group = Group(self._cap)
-        group.guard = hooks.new_guard()
-        hooks._hooks.groups[group.guard] = group
+        group.gauge = self._new_gauge()
+        hooks._hooks.groups[group.gauge.number] = group
         self.groups.append(group)
-        self.guards.append(group.guard)
         return group
 
     def _guard(self, group: Group, at: ast.AST) -> ast.expr:
         """Return the test whether a group is recorded."""
         if group.tally is not None:
-            one, tally = start_at(ast.Constant(True), at), item_node(hooks.TALLIES, group.tally, at)
+            one, tally = start_at(ast.Constant(True), at), tally_node(group.tally, at)
             test: ast.expr = start_at(ast.Compare(one, [ast.NotIn()], [tally]), at)
             tick = hook_call("g", at, group.tally)
         else:
-            assert group.guard is not None
-            test, tick = item_node(hooks.GUARDS, group.guard, at), hook_call("t", at, group.guard)
+            assert group.gauge is not None
+            test = gauge_node(group.gauge, "open", at)
+            tick = hook_call("t", at, group.gauge.number)
         return start_at(ast.BoolOp(ast.And(), [test, tick]), at)
 
     def _new_gate(self, group: Group) -> None:
@@ -640,11 +648,14 @@ class Rewriter:
         self.tallies.append(group.tally)
 
     def _mark(self, body: list[ast.stmt], first: ast.stmt) -> None:
-        mark = hooks.new_count()
-        self.marks.append(mark)
-        self.blocks.append((position_of(first), _nonzero(mark)))
-        setting = set_count(mark, first)
-        self._counted[id(setting)] = _nonzero(mark)
+        mark = self._new_gauge()
+
+        def ran() -> bool:
+            return mark.count > 0
+
+        self.blocks.append((position_of(first), ran))
+        setting = mark_gauge(mark, first)
+        self._counted[id(setting)] = ran
         body.insert(0, setting)
 
 
@@ -653,10 +664,6 @@ _numbers = iter(range(1, 1 << 62))
 
 def _next_number() -> int:
     return next(_numbers)
-
-
-def _nonzero(mark: int) -> Callable[[], bool]:
-    return lambda: hooks.counts[mark] > 0
 
 
 def _setter(node: ast.AST, field: str) -> Callable[[ast.expr], None]:

@@ -362,7 +362,7 @@ class ActivationTrace:
             if not (self._failed or self._hushed or rewriter.partial):
                 executed = frozenset(where for where, ran in rewriter.blocks if ran())
             _account(log, rewriter, self._nested.partial)
-            hooks.retire(rewriter.sites, rewriter.guards, rewriter.loops, rewriter.tallies)
+            hooks.retire(rewriter.sites, rewriter.gauges, rewriter.loops, rewriter.tallies)
         activations = log.close()
         called = frozenset(seen.code for seen in log.seen.values())
         reasons = frozenset(log.reasons)
@@ -372,7 +372,7 @@ class ActivationTrace:
 def _account(log: Log, rewriter: Rewriter, partial: bool) -> None:
     """Give the last record of each site the calls that were only counted."""
     for group in rewriter.groups:
-        if group.guard is None:
+        if group.gauge is None:
             continue
         total = group.total()
         # Where a site saw each of its executions, that is their number.
