@@ -168,13 +168,14 @@ class ProvenanceKernel(SettingsTraits, IPythonKernel):
         with suppress(AttributeError, TypeError, ValueError):
             # On a subshell's thread, which no interrupt reaches, there is nothing to set.
             handler: Any = self.saved_sigint_handler
-            setting = True
-            while setting:
-                # An interrupt that came before is raised here, with nothing set.
-                with suppress(KeyboardInterrupt):
+            while True:
+                try:
                     # `signal` would turn each handler into a member of an enumeration and back.
                     _signal.signal(_signal.SIGINT, handler if callable(handler) else int(handler))
-                    setting = False
+                    return
+                except KeyboardInterrupt:
+                    # One that came before is raised here, with nothing set.
+                    continue
 
     def _forward_reply(self) -> None:
         """Let the reply out before what is left to do, ipykernel's part of that too."""

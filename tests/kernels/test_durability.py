@@ -16,7 +16,7 @@ from support.kernels import Kernel, Starter
 
 KERNELS = 4
 CELLS = 200
-KILLS = 20
+KILLS = 30
 INTERRUPTS = 600
 
 
@@ -108,7 +108,7 @@ def test_sigkill_at_random_moments(start: Starter, tmp_path: Path) -> None:
         kernel.execute("import os, time")
         source = (
             f"with open({str(marks)!r}, 'a', buffering=1) as file: file.write('{{}}\\n')\n"
-            f"time.sleep({moments.uniform(0.01, 0.03)})"
+            f"time.sleep({moments.uniform(0.03, 0.09)})"
         )
         sent = [kernel.send(f"# stage: loop\n{source.format(n)}") for n in range(60)]
         time.sleep(moments.uniform(0.01, 0.5))
@@ -133,8 +133,7 @@ def test_sigkill_at_random_moments(start: Starter, tmp_path: Path) -> None:
         _check_died(archive, known - {trial["id"]})
     start(work=work).execute("'next'")
     _check_died(archive, known)
-    # Most kills fall into a cell's code; how many depends on how soon the machine starts the next.
-    assert len(archive.rows("SELECT * FROM cell_run WHERE status = 'died'")) >= KILLS // 4
+    assert len(archive.rows("SELECT * FROM cell_run WHERE status = 'died'")) >= KILLS // 2
 
 
 def _check_died(archive: Archive, trials: set[str]) -> None:
