@@ -18,11 +18,10 @@ from __future__ import annotations
 
 import _thread
 import os
-import threading
 from collections.abc import Iterable, Iterator
 from functools import partial
 from inspect import CO_GENERATOR
-from itertools import compress, count, islice, repeat
+from itertools import compress, islice, repeat
 from operator import length_hint
 from time import perf_counter
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, WrapperDescriptorType
@@ -32,21 +31,24 @@ from weakref import ref
 from provenance_kernel.trace.arguments import bind
 from provenance_kernel.trace.log import HERE, Log, Open
 from provenance_kernel.trace.names import class_attribute, qualified
+from provenance_kernel.trace.sites import (
+    Gauge,
+    Group,
+    Loop,
+    Site,
+    gauges,
+    new_tally,
+    open_tally,
+    retire_gauge,
+    retire_tally,
+    taken,
+    tallies,
+)
 
 # A string that no cell contains. A gauge's has its number behind it.
 HOOKS: Final = f"<provenance {os.urandom(8).hex()}>"
 # An attribute of what takes its place.
 TALLIES = "tallies"
-
-# Indexed by numbers that are given once in a process, as code may outlive its cell run. A tally
-# counts what an iterator yielded, or how often it was asked for (`True in tally` takes one; of a
-# closed one, as that of a group that is being recorded, there is none to take).
-_ENDLESS = 1 << 62
-_spent = repeat(True)
-_closed = repeat(True, 0)
-tallies: list[repeat[bool]] = []
-
-_numbering = threading.Lock()
 
 POSITIONAL, STAR, KEYWORD, DOUBLE_STAR = range(4)
 VALUE: Final = object()
@@ -55,135 +57,11 @@ _EMPTY: tuple[Iterable[object], ...] = (range(0), (), [], "", b"", {}, set())
 _SIZED = frozenset(type(iter(empty)) for empty in _EMPTY)
 
 
-class Gauge:
-    """What code reads and writes of a group or block: a constant of that code.
-
-    It is open while the group is recorded; `count` is of what ran unrecorded. Slots are what code
-    reads and writes soonest, and of numbers it adds floats soonest; these are exact up to 2**53.
-    """
-
-    __slots__ = ("count", "number", "open")
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.count = 0.0
-        self.open = True
-
-
-def new_gauge() -> Gauge:
-    """Return a gauge that `insert` finds by its number."""
-    gauge = Gauge(next(_numbers))
-    _hooks.gauges[gauge.number] = gauge
-    return gauge
-
-
-def new_tally() -> int:
-    """Return the index of a new tally, of which nothing has been taken."""
-    with _numbering:
-        tallies.append(repeat(True, _ENDLESS))
-        return len(tallies) - 1
-
-
 def new_gate(group: Group) -> int:
     """Return the index of a tally that is closed until a group has been recorded."""
-    with _numbering:
-        tallies.append(_closed)
-        number = len(tallies) - 1
+    number = new_tally(closed=True)
     _hooks.gates[number] = group
     return number
-
-
-class Loop:
-    """A `for` whose iterations are counted by its iterator."""
-
-    __slots__ = ("iterators", "known", "length", "tally")
-
-    def __init__(self, tally: int) -> None:
-        self.tally = tally
-        self.length = 0
-        self.iterators: list[object] = []
-        self.known = True
-
-    def iterations(self) -> int:
-        """Return how many items the loop took."""
-        return self.length - sum(map(length_hint, self.iterators)) + taken(self.tally)
-
-
-def taken(tally: int) -> int:
-    """Return how often something was taken of a tally."""
-    held = tallies[tally]
-    return 0 if held is _closed or held is _spent else _ENDLESS - length_hint(held)
-
-
-class Group:
-    """Sites that run together, under one guard where they are in a loop."""
-
-    __slots__ = (
-        "cap",
-        "gauge",
-        "inside",
-        "items",
-        "like",
-        "loop",
-        "parted",
-        "runs",
-        "sites",
-        "tally",
-        "unknown",
-    )
-
-    def __init__(self, cap: int) -> None:
-        self.cap = cap
-        self.runs = 0
-        self.gauge: Gauge | None = None
-        # Where to read how often the group ran unrecorded, where its gauge does not count, or in
-        # all (`loop`, `like`).
-        self.tally: int | None = None
-        self.loop: Loop | None = None
-        self.like: Group | None = None
-        # In a comprehension: the items it took in all, how many times that is not known, and
-        # the group that it is itself part of.
-        self.items = 0
-        self.unknown = 0
-        self.parted = False
-        self.inside: Group | None = None
-        self.sites: list[Site] = []
-
-    def total(self) -> int | None:
-        """Return how often the group ran; None if that was not seen."""
-        if self.gauge is None:
-            return self.runs
-        if self.ran_plain_around():
-            return None
-        if self.loop is not None:
-            return self.loop.iterations() if self.loop.known else None
-        if self.like is not None:
-            return self.like.total()
-        if self.parted:
-            if self.unknown:
-                return None
-            return self.items + taken(self.tally or 0)
-        plain = int(self.gauge.count) if self.tally is None else taken(self.tally)
-        return self.runs + plain
-
-    def ran_plain_around(self) -> bool:
-        """Whether the code around ran plain at times, as then did this."""
-        return self.inside is not None and self.inside.total() != self.inside.runs
-
-
-class Site:
-    """A call expression in the module-level code of a cell."""
-
-    __slots__ = ("last", "line", "log", "recorded", "shape", "started")
-
-    def __init__(self, log: Log, line: int, shape: tuple[tuple[int, str, object], ...]) -> None:
-        self.log = log
-        self.line = line
-        # (kind, keyword, constant or VALUE) of each argument, in order of evaluation.
-        self.shape = shape
-        self.started = 0
-        self.recorded = 0
-        self.last: Open | None = None
 
 
 class Call:
@@ -288,8 +166,6 @@ class Hooks:
         "e",
         "g",
         "gates",
-        "gauges",
-        "groups",
         "loops",
         "p",
         "pending",
@@ -313,8 +189,6 @@ class Hooks:
 
     def __init__(self) -> None:
         self.sites: dict[int, Site] = {}
-        self.groups: dict[int, Group] = {}
-        self.gauges: dict[int, Gauge] = {}
         self.gates: dict[int, Group] = {}
         self.loops: dict[int, Loop] = {}
         self.pending: dict[int, Call] = {}
@@ -396,12 +270,12 @@ def _last(number: int, value: object) -> object:
 
 def _tick(number: int) -> bool:
     """Note that a group runs recorded; its gauge closes at the cap."""
-    group = _hooks.groups.get(number)
-    if group is None or group.gauge is None:
+    gauge = gauges.get(number)
+    if gauge is None or gauge.group is None:
         return False
-    group.runs += 1
-    if group.runs >= group.cap:
-        group.gauge.open = False
+    gauge.group.runs += 1
+    if gauge.group.runs >= gauge.group.cap:
+        gauge.open = False
     return True
 
 
@@ -409,18 +283,12 @@ def _gate(tally: int) -> bool:
     """Note that a counted group runs recorded; its tally opens at the cap."""
     group = _hooks.gates.get(tally)
     if group is None:
-        tallies[tally] = _spent
+        retire_tally(tally)
         return False
     group.runs += 1
     if group.runs >= group.cap:
-        _open(tally)
+        open_tally(tally)
     return True
-
-
-def _open(tally: int) -> None:
-    # Once, as what was taken of the one before would be lost.
-    if tallies[tally] is _closed:
-        tallies[tally] = repeat(True, _ENDLESS)
 
 
 def _parted(number: int, whole: tuple[tuple[bool, object]]) -> object:
@@ -436,7 +304,8 @@ def _parted(number: int, whole: tuple[tuple[bool, object]]) -> object:
 
 
 def _parts(number: int, value: object) -> Iterator[tuple[bool, object]]:
-    group = _hooks.groups.get(number)
+    gauge = gauges.get(number)
+    group = None if gauge is None else gauge.group
     if group is None:
         yield False, value
         return
@@ -500,7 +369,7 @@ def insert(code: CodeType) -> CodeType:
         if type(value) is str and value.startswith(HOOKS):
             changed = True
             number = value.removeprefix(HOOKS)
-            constants.append(_hooks.gauges[int(number)] if number else _hooks)
+            constants.append(gauges[int(number)] if number else _hooks)
         elif type(value) is CodeType and value.co_name in _COMPREHENSIONS:
             found = insert(value)
             changed = changed or found is not value
@@ -515,7 +384,7 @@ def hush() -> None:
     _hooks.hush()
     for tally in list(_hooks.gates):
         # What runs from now on is counted, and costs no call.
-        _open(tally)
+        open_tally(tally)
     for call in list(_hooks.pending.values()):
         death, call.death = call.death, None
         waiting = None if death is None else death()
@@ -529,19 +398,17 @@ def speak() -> None:
     _hooks.speak()
 
 
-def retire(sites: list[int], gauges: list[Gauge], loops: list[int], tally: list[int]) -> None:
+def retire(sites: list[int], retired: list[Gauge], loops: list[int], tally: list[int]) -> None:
     """Forget what a cell run used; code of it that still runs passes through."""
-    for gauge in gauges:
-        gauge.open = False
-        _hooks.gauges.pop(gauge.number, None)
-        _hooks.groups.pop(gauge.number, None)
+    for gauge in retired:
+        retire_gauge(gauge)
     for number in sites:
         _hooks.sites.pop(number, None)
         _hooks.pending.pop(number, None)
     for number in loops:
         _hooks.loops.pop(number, None)
     for number in tally:
-        tallies[number] = _spent
+        retire_tally(number)
         _hooks.gates.pop(number, None)
 
 
@@ -624,17 +491,15 @@ def _arguments(
 def _quiet() -> None:
     """In a forked child nobody collects: everything passes through."""
     _hooks.sites.clear()
-    for gauge in _hooks.gauges.values():
-        gauge.open = False
-    _hooks.groups.clear()
+    for gauge in list(gauges.values()):
+        retire_gauge(gauge)
     for tally in _hooks.gates:
-        _open(tally)
+        open_tally(tally)
     _hooks.gates.clear()
     _hooks.loops.clear()
     _hooks.pending.clear()
 
 
-_numbers = count()
 _same = partial(_NOTHING.get, None)
 _entered = repeat(_same)
 _COMPREHENSIONS = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"})

@@ -9,7 +9,7 @@ import ast
 from typing import Any, TypeVar, cast
 
 from provenance_kernel.trace import hooks
-from provenance_kernel.trace.hooks import Gauge
+from provenance_kernel.trace.sites import Gauge
 
 _Node = TypeVar("_Node", bound=ast.AST)
 LOAD, STORE = ast.Load(), ast.Store()

@@ -22,7 +22,6 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from provenance_kernel.trace import hooks
-from provenance_kernel.trace.hooks import Gauge, Group, Loop, Site
 from provenance_kernel.trace.log import Log
 from provenance_kernel.trace.nodes import (
     COMPOUND,
@@ -53,6 +52,7 @@ from provenance_kernel.trace.nodes import (
     tally_node,
     twin,
 )
+from provenance_kernel.trace.sites import Gauge, Group, Loop, Site, new_gauge, new_tally
 
 _LEAVES = (ast.Name, ast.Constant, ast.expr_context, ast.operator, ast.cmpop, ast.Lambda)
 # Names of a comprehension's own, beside its targets.
@@ -210,7 +210,7 @@ class Rewriter:
         arguments.kw_defaults = [d and self._wrap(d) for d in arguments.kw_defaults]
 
     def _outer_for(self, node: ast.For) -> None:
-        tally = hooks.new_tally()
+        tally = new_tally()
         self.tallies.append(tally)
         loop = Loop(tally)
         first = position_of(node.body[0])
@@ -497,7 +497,7 @@ class Rewriter:
         group = self._new_group()
         group.parted = True
         group.inside = self._group if self._group.gauge is not None else None
-        group.tally = tally = hooks.new_tally()
+        group.tally = tally = new_tally()
         self.tallies.append(tally)
 
         def split(expression: ast.expr) -> ast.expr:
@@ -619,14 +619,14 @@ class Rewriter:
             self._group = before
 
     def _new_gauge(self) -> Gauge:
-        gauge = hooks.new_gauge()
+        gauge = new_gauge()
         self.gauges.append(gauge)
         return gauge
 
     def _new_group(self) -> Group:
         group = Group(self._cap)
         group.gauge = self._new_gauge()
-        hooks._hooks.groups[group.gauge.number] = group
+        group.gauge.group = group
         self.groups.append(group)
         return group
 
