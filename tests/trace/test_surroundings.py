@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import warnings
+from typing import Any
 
 import pytest
 from tracing_cells import Listener, compiled, rows, trace_with
@@ -385,6 +386,20 @@ def test_forked_child_is_quiet(tracer):
     trace = trace_with(tracer, cell, names)
     assert (names["got"], names["status"]) == (b"done", 0)
     assert sum(a.calls for a in trace.activations if a.name == "__main__.f") == 9
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform does not fork")
+def test_forked_child_compiles_what_is_left_of_the_cell(tracer):
+    names: dict[str, Any] = {"os": os, "done": 0}
+    run = begin(tracer, names=names)
+    faults = None
+    try:
+        execute(run, "pid = os.fork()\nfor i in range(9):\n  if i: done += abs(1)", names)
+        faults = [*run.finish().reasons]
+    finally:
+        if names.get("pid") == 0:
+            os._exit(0 if (faults, names["done"]) == ([], 8) else 1)
+    assert os.waitpid(names["pid"], 0)[1] == 0
 
 
 def test_spawned_process_runs_a_module_function(tracer, monkeypatch):

@@ -491,8 +491,9 @@ def _arguments(
 def _quiet() -> None:
     """In a forked child nobody collects: everything passes through."""
     _hooks.sites.clear()
-    for gauge in list(gauges.values()):
-        retire_gauge(gauge)
+    for gauge in gauges.values():
+        # They stay to be found: the statements of the cell that are left have yet to be compiled.
+        gauge.close()
     for tally in _hooks.gates:
         open_tally(tally)
     _hooks.gates.clear()

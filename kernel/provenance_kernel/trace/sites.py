@@ -41,6 +41,11 @@ class Gauge:
         self.count = 0.0
         self.open = True
 
+    def close(self) -> None:
+        """Forget the group; what still runs of the code runs plain."""
+        self.open = False
+        self.group = None
+
 
 def new_gauge() -> Gauge:
     """Return a gauge that is found by its number until it is retired."""
@@ -50,9 +55,8 @@ def new_gauge() -> Gauge:
 
 
 def retire_gauge(gauge: Gauge) -> None:
-    """Close a gauge and forget its group; code of a cell run that is over may still read it."""
-    gauge.open = False
-    gauge.group = None
+    """Close a gauge; code of a cell run that is over may still read it."""
+    gauge.close()
     gauges.pop(gauge.number, None)
 
 

@@ -311,7 +311,7 @@ class ActivationTrace:
         new = [s if m is None or m[0] is not s else m[1] for s, m in zip(body, mine, strict=True)]
         rest = [tree.type_ignores] if isinstance(tree, ast.Module) else []
         try:
-            code = compile(cast("Any", type(tree))(new, *rest))
+            code = hooks.insert(compile(cast("Any", type(tree))(new, *rest)))
         except Exception:
             code = None
         if code is None:
@@ -321,7 +321,7 @@ class ActivationTrace:
             plain = compile(tree)
             self._log.reasons.add("fault")
             return plain
-        return hooks.insert(code)
+        return code
 
     def hush(self) -> None:
         """Stop to observe, as somebody else looks."""
