@@ -402,6 +402,14 @@ def test_forked_child_compiles_what_is_left_of_the_cell(tracer):
     assert os.waitpid(names["pid"], 0)[1] == 0
 
 
+def test_the_end_of_the_process_is_quiet():
+    # What IPython keeps until then has the names of our modules taken away before the last event.
+    code = "import IPython.core.interactiveshell\nfrom provenance_kernel.settings import Settings\n"
+    code += "from provenance_kernel.trace import choose\ntracer = choose(Settings())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+
+
 def test_spawned_process_runs_a_module_function(tracer, monkeypatch):
     # A shell of another test may have left its own main module behind.
     monkeypatch.setitem(sys.modules, "__main__", pytest)

@@ -139,7 +139,8 @@ class Nested:
         def quiet() -> None:
             nested = mine()
             if nested is not None:
-                nested.close()
+                with ours():
+                    nested.close()
 
         os.register_at_fork(after_in_child=quiet)
 

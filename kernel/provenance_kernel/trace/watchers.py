@@ -67,7 +67,8 @@ def _is_harmless(function: object) -> bool:
     return str(module).partition(".")[0] in _HARMLESS
 
 
-def _audit(event: str, _: object) -> None:
-    if event in _EVENTS and not getattr(_mine, "now", False):
+def _audit(event: str, _: object, heeded: frozenset[str] = _EVENTS) -> None:
+    # Asked until the interpreter's very end, when this module has no names any more.
+    if event in heeded and not getattr(_mine, "now", False):
         for look in _told:
             look()
