@@ -129,6 +129,28 @@ def test_a_busy_machine_records_what_an_idle_one_does(monkeypatch: pytest.Monkey
     assert under(Clocks(0.03, 3e-5), monkeypatch) == idle
 
 
+class Slow(Clocks):
+    """A machine on which every node takes the seconds that are given."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds, 0.0)
+
+    def thread_time(self) -> float:
+        return self._machine
+
+
+def test_a_machine_ten_times_as_slow_records_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    nested: list[object] = []
+    for _ in range(10_000):
+        nested = [nested]
+    found = []
+    for seconds in (4e-6, 4e-5):
+        monkeypatch.setattr("provenance_kernel.fingerprint.budget.time", Slow(seconds))
+        found.append(fingerprint(nested, Budget()))
+    assert found[0] == found[1]
+    assert found[0].exactness == "sampled"
+
+
 @pytest.mark.parametrize("clocks", [Clocks(0.1, 0.1), Clocks(5.0, 0.0)], ids=["slow", "stopped"])
 def test_what_takes_long_without_a_nominal_cost_is_stopped(
     clocks: Clocks, monkeypatch: pytest.MonkeyPatch
