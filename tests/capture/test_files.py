@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 import xxhash
 
-from provenance_kernel.capture import files
+from provenance_kernel import audit
 from provenance_kernel.capture.content import Digests
 from provenance_kernel.capture.files import FileRun, FileWatch
 from provenance_kernel.capture.traffic import Traffic
@@ -53,7 +53,7 @@ def project(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def _traceable(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let coverage see into the hook: the interpreter suspends tracing in hooks otherwise."""
-    monkeypatch.setattr(files._hook, "__cantrace__", True, raising=False)
+    monkeypatch.setattr(audit.hook, "__cantrace__", True, raising=False)
 
 
 @pytest.fixture

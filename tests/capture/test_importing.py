@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from provenance_kernel.capture import files
+from provenance_kernel import audit
 from provenance_kernel.capture.files import FileWatch
 from provenance_kernel.capture.randomness import Randomness
 from provenance_kernel.capture.traffic import Traffic
@@ -22,7 +22,7 @@ DRAWS = "import random\nrandom.random()\n"
 @pytest.fixture(autouse=True)
 def _traceable(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let coverage see into the hook: the interpreter suspends tracing in hooks otherwise."""
-    monkeypatch.setattr(files._hook, "__cantrace__", True, raising=False)
+    monkeypatch.setattr(audit.hook, "__cantrace__", True, raising=False)
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
-"""Sees which files, programs and hosts a cell run uses, through one audit hook per process.
+"""Sees which files, programs and hosts a cell run uses, by the interpreter's audit events.
 
-An audit hook cannot be removed and is called for every event of the interpreter, from any thread;
-an exception in it would make the user's operation fail. So the hook itself is one test of a set,
-what it calls is bounded, and no fault leaves it. The run is found through a context variable.
+They come from any thread, and an exception would make the user's operation fail: what is done for
+one is bounded, and no fault leaves it. The run is found through a context variable.
 
 How a row of `file_access` reads: `mode` is the modes of all accesses in the order they were first
 made (`r`, `w`, `a`, `x`, `r+`, `import`, `remove`, `rename`, `truncate`, `link`, `connect`), then
@@ -16,7 +15,6 @@ temporary folder, leave no row.
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
@@ -25,6 +23,7 @@ from pathlib import PurePath
 from typing import Any, Final, cast
 from urllib.parse import unquote, urlsplit
 
+from provenance_kernel.audit import listen
 from provenance_kernel.capture import importing
 from provenance_kernel.capture.content import Content, Digests
 from provenance_kernel.capture.processes import describe_process
@@ -80,12 +79,12 @@ class FileWatch:
         self.digests = digests or Digests()
 
     def install(self) -> None:
-        """Have the process's audit events come here. The hook is added once and stays."""
+        """Have the process's audit events come here."""
         global _watch, _hooked
         _watch = self
         if not _hooked:
             _hooked = True
-            sys.addaudithook(_hook)
+            listen(_HANDLERS, _hear)
             if hasattr(os, "register_at_fork"):
                 # A forked worker's files cannot reach the record: spare it the digests.
                 os.register_at_fork(after_in_child=_forget)
@@ -254,13 +253,12 @@ def _moves(modes: Mapping[str, None]) -> bool:
     return "rename" in modes or "remove" in modes or "link" in modes
 
 
-def _hook(event: str, args: tuple[Any, ...]) -> None:
-    if event in _WATCHED:
-        run = _current.get()
-        if run is not None and run.closed:  # a task that outlived its run
-            run = None
-        if run is not None or event == "sqlite3.connect":
-            _note(event, args, run)
+def _hear(event: str, args: tuple[Any, ...]) -> None:
+    run = _current.get()
+    if run is not None and run.closed:  # a task that outlived its run
+        run = None
+    if run is not None or event == "sqlite3.connect":
+        _note(event, args, run)
 
 
 def _note(event: str, args: tuple[Any, ...], run: FileRun | None) -> None:
@@ -434,4 +432,3 @@ _HANDLERS: dict[str, Callable[[FileWatch, FileRun | None, tuple[Any, ...]], None
         "os.forkpty": _on_fork,
     },
 )
-_WATCHED = frozenset(_HANDLERS)

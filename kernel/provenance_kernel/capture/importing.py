@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from types import FrameType
 
 _MACHINERY = "<frozen importlib"
+_OURS = __name__.partition(".")[0] + "."
 
 
 class Draws:
@@ -57,9 +58,8 @@ current: ContextVar[Draws | None] = ContextVar("provenance_kernel_draws", defaul
 def _importer() -> FrameType | None:
     """Return the frame that imports, where that is itself being imported by a statement."""
     frame: FrameType | None = sys._getframe(1)
-    package = __name__.rpartition(".")[0]
     while frame is not None and (
-        str(frame.f_globals.get("__name__")).startswith(package)
+        str(frame.f_globals.get("__name__")).startswith(_OURS)
         or frame.f_code.co_filename.startswith(_MACHINERY)
     ):
         frame = frame.f_back

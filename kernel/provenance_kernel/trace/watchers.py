@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from provenance_kernel.audit import listen
+
 _EVENTS = frozenset({"sys.setprofile", "sys.settrace", "sys.monitoring.register_callback"})
 # Shows the user lines of files, and no calls; with a dot as a tool of `sys.monitoring`.
 _HARMLESS = frozenset({"coverage", "coverage.py", "pytest_cov"})
@@ -22,7 +24,7 @@ _told: list[Callable[[], None]] = []
 def tell(look: Callable[[], None]) -> None:
     """Call a function whenever somebody begins, or ceases, to look at calls."""
     if not _told:
-        sys.addaudithook(_audit)
+        listen(_EVENTS, _begins)
     if look not in _told:
         _told.append(look)
 
@@ -67,8 +69,7 @@ def _is_harmless(function: object) -> bool:
     return str(module).partition(".")[0] in _HARMLESS
 
 
-def _audit(event: str, _: object, heeded: frozenset[str] = _EVENTS) -> None:
-    # Asked until the interpreter's very end, when this module has no names any more.
-    if event in heeded and not getattr(_mine, "now", False):
+def _begins(event: str, args: tuple[object, ...]) -> None:
+    if not getattr(_mine, "now", False):
         for look in _told:
             look()
