@@ -57,6 +57,8 @@ _BRACKETS = {
 # Kinds of dtypes of which there are few.
 _NUMERIC = "biufc"
 _dtypes: dict[str, str] = {}
+_MANY_CLASSES = 512
+_describers: dict[int, tuple[weakref.ref[type], Any]] = {}
 _PATHS = frozenset(
     map(
         identity,
@@ -67,9 +69,6 @@ _PATHS = frozenset(
 
 def short_repr(value: Any, limit: int = LIMIT) -> str:
     """Return a repr of at most `limit` characters; never raises, runs none of the user's code."""
-    kind = identity(type(value))
-    if kind in _PLAIN:
-        return _cut(repr(value), limit)
     try:
         return _cut(_repr(value, limit, 0, []), limit)
     except Exception:  # changed by another thread meanwhile, or in no state to be described
@@ -82,14 +81,17 @@ def _cut(text: str, limit: int) -> str:
 
 def _repr(value: Any, limit: int, depth: int, above: list[int]) -> str:
     kind = type(value)
-    key = identity(kind)
-    if key in _PLAIN:
+    # The most frequent first: a list of them is described while a call waits for it.
+    if kind is float:
         return repr(value)
+    if kind is int:
+        return repr(value) if value.bit_length() <= 1024 else _large_int(value)
     if kind is str or kind is bytes or kind is bytearray:
         # One more than can be shown, so that the cut is seen to be one.
         return repr(value) if len(value) <= limit else repr(value[: limit + 1])
-    if kind is int:
-        return repr(value) if value.bit_length() <= 1024 else _large_int(value)
+    key = identity(kind)
+    if key in _PLAIN:
+        return repr(value)
     if key in _BRACKETS or kind is dict:
         return _container(value, limit, depth, above)
     if key in _FUNCTIONS:
@@ -98,17 +100,33 @@ def _repr(value: Any, limit: int, depth: int, above: list[int]) -> str:
         return f"{kind.__name__}({str(kind(value))!r})"
     if flags_of(kind) & _TYPE_SUBCLASS:
         return f"class {qualified_name(value)}"
-    for base in mro_of(kind):
-        if base is object:
-            break
-        describe = _LIBRARIES.get(qualified_name(base))
-        if describe is not None and genuine(base):
-            return str(describe(value, limit))
+    describe = _describer(kind, key)
+    if describe is not None:
+        return str(describe(value, limit))
     if kind is datetime.datetime or kind is datetime.time:
         zone = value.tzinfo
         if zone is None or top_level(type(zone)) in ("datetime", "zoneinfo", "pytz", "dateutil"):
             return repr(value)
     return f"<{type_name(value)} object>"
+
+
+def _describer(kind: type, key: int) -> Any:
+    """Return how the values of a library's class, or of one derived from it, are described."""
+    known = _describers.get(key)
+    if known is not None and known[0]() is kind:
+        return known[1]
+    for base in mro_of(kind):
+        if base is object:
+            return None
+        describe = _LIBRARIES.get(qualified_name(base))
+        if describe is not None and genuine(base):
+            if genuine(kind):
+                # Not a class that a function makes anew each time.
+                if len(_describers) >= _MANY_CLASSES:
+                    _describers.clear()
+                _describers[key] = weakref.ref(kind), describe
+            return describe
+    return None
 
 
 def _large_int(value: int) -> str:
