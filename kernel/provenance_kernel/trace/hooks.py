@@ -103,8 +103,7 @@ class Call:
         self.open = found
         HERE.set(found)
         begun = log.begun
-        looks = any(map(_is_of_sys, (function, *values)))
-        if begun is not None and not looks:
+        if begun is not None and not any(map(_is_of_sys, (function, *values))):
             # Not around `sys.setprofile` and its like.
             begun(log)
         found.start = perf_counter()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from datetime import datetime
+from datetime import timedelta
 from time import perf_counter
 from types import CodeType
 
@@ -35,18 +35,16 @@ class Open:
         "previous",
         "result",
         "start",
-        "started_at",
         "status",
     )
 
-    def __init__(
-        self, log: Log, parent: Open | None, name: str, line: int | None, id: str | None = None
-    ) -> None:
+    def __init__(self, log: Log, parent: Open | None, name: str, line: int | None) -> None:
         self.log = log
         self.parent = parent
         self.name = name
         self.line = line
-        self.id = id or new_id()
+        # Given when the log is closed, as the call waits for all that is done here.
+        self.id = ""
         self.depth: int = 0 if parent is None else parent.depth + 1
         self.calls = 1
         self.arguments: dict[str, str] | None = None
@@ -56,7 +54,6 @@ class Open:
         # The code that this call runs at once: its start is this activation, not a nested one.
         self.expect: CodeType | None = None
         self.previous: Open | None = None
-        self.started_at: datetime = utc_now()
         self.start = perf_counter()
 
     def close(self, status: RunStatus, end: float) -> None:
@@ -74,7 +71,7 @@ class Open:
             parent_id=self.parent.id if self.parent else None,
             name=self.name,
             line=self.line,
-            started_at=self.started_at,
+            started_at=log.began + timedelta(seconds=self.start - log.clock),
             status=self.status,
             calls=self.calls,
             duration=self.duration,
@@ -121,7 +118,9 @@ class Log:
         self.ended: Callable[[Log], None] | None = None
         self.budget = 0
         self.closed = False
-        self.root = Open(self, None, "<cell>", None, root_id)
+        self.root = Open(self, None, "<cell>", None)
+        self.root.id = root_id
+        self.began, self.clock = utc_now(), perf_counter()
 
     def admits(self, depth: int) -> bool:
         """Whether another activation may be recorded; if not, the reason is noted."""
@@ -161,6 +160,7 @@ class Log:
             if seen.starts >= COUNTED or seen.direct >= COUNTED:
                 self.reasons.add("calls")
         for row in self.rows:
+            row.id = new_id()
             if row.status == "running":
                 # An exception is always seen: a call whose end was not, ended well. When it
                 # did, and with what, is not known.

@@ -6,6 +6,7 @@ Copies and new nodes compile to code whose positions are those of what they stan
 from __future__ import annotations
 
 import ast
+from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 from provenance_kernel.trace import hooks
@@ -146,20 +147,22 @@ def name_node(name: str, at: ast.AST) -> ast.Name:
     return put_at(ast.Name(name, LOAD), at)
 
 
-def tally_node(tally: int, at: ast.AST) -> ast.expr:
+def tally_node(tally: int, at: Any) -> ast.expr:
     key = start_at(ast.Constant(tally), at)
-    return start_at(ast.Subscript(_held(hooks.TALLIES, at), key, LOAD), at)
+    return start_at(ast.Subscript(_held(hooks.TALLIES, at.lineno), key, LOAD), at)
 
 
-def hook_call(method: str, at: ast.AST, number: int, *values: ast.expr) -> ast.Call:
+def hook_call(method: str, at: Any, number: int, *values: ast.expr) -> ast.Call:
     key = start_at(ast.Constant(number), at)
-    return put_at(ast.Call(_held(method, at), [key, *values], []), at)
+    return put_at(ast.Call(_held(method, at.lineno), [key, *values], []), at)
 
 
-def _held(name: str, at: ast.AST) -> ast.expr:
-    # The compiler puts an attribute that extends over lines on its last.
-    hook = start_at(ast.Constant(hooks.HOOKS), at)
-    return start_at(ast.Attribute(hook, name, LOAD), at)
+@lru_cache(maxsize=256)
+def _held(name: str, line: int) -> ast.expr:
+    """Return a node that all code on a line shares: only its line is ever seen."""
+    # Not on several, as the compiler puts an attribute that extends over lines on its last.
+    where: Any = {"lineno": line, "end_lineno": line, "col_offset": 0, "end_col_offset": 0}
+    return ast.Attribute(ast.Constant(hooks.HOOKS, **where), name, LOAD, **where)
 
 
 def gauge_node(gauge: Gauge, name: str, at: ast.AST, context: ast.expr_context = LOAD) -> Any:
