@@ -36,6 +36,7 @@ REPRS = [
     ("cyclic(1)", "[1, […]]"),
     ("deep(9)", "[[[[[…]]]]]"),
     ("range(3)", "range(0, 3)"),
+    ("range(10**5000)", "<range object>"),
     ("Fraction(1, 2)", "Fraction(1, 2)"),
     ("Decimal('1.0')", "Decimal('1.0')"),
     ("date(2020, 1, 2)", "datetime.date(2020, 1, 2)"),
@@ -90,6 +91,13 @@ def test_reprs(text: str, shown: str) -> None:
 @pytest.mark.parametrize(("text", "shown", "setup"), LIBRARY_REPRS)
 def test_reprs_of_libraries(text: str, shown: str, setup: str) -> None:
     assert short_repr(value_of(text, setup)) == shown
+
+
+def test_a_class_that_takes_the_place_of_another_is_described_by_its_own_bases() -> None:
+    names = cases.namespace(cases.SKLEARN)
+    for bases, shown in (("PCA", "Mine()"), ("list", "<__main__.Mine object>")) * 2:
+        exec(f"class Mine({bases}): pass\nvalue = Mine()", names)
+        assert short_repr(names["value"]) == shown
 
 
 @pytest.mark.parametrize("limit", [0, 1, 5, 20])

@@ -7,6 +7,7 @@ import sys
 import pytest
 from tracing_cells import rows, trace_with, traced
 
+from provenance_kernel.records import utc_now
 from provenance_kernel.settings import Settings
 from provenance_kernel.trace import choose
 
@@ -420,6 +421,39 @@ EXECUTED = {
 @pytest.mark.parametrize(("cell", "blocks"), EXECUTED.values(), ids=EXECUTED)
 def test_executed_blocks(tracer, cell, blocks):
     assert trace_with(tracer, cell).executed == blocks
+
+
+def test_ids_and_times_are_in_the_order_of_the_calls(tracer):
+    before = utc_now()
+    cell = DEFS + "import time\nf(1)\ntime.sleep(0.01)\n[f(i) for i in range(3)]"
+    trace = trace_with(tracer, cell)
+    after = utc_now()
+    ids = [each.id for each in trace.activations]
+    begun = [each.started_at for each in trace.activations]
+    assert ids == sorted(ids)
+    assert begun == sorted(begun)
+    assert before <= begun[0]
+    assert begun[-1] <= after
+    slept = next(each for each in trace.activations if each.name == "time.sleep")
+    behind = begun[trace.activations.index(slept) + 1]
+    assert (behind - slept.started_at).total_seconds() >= slept.duration >= 0.01
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "eval('leaf(1)')",
+        "exec('leaf(1)')",
+        "max([1, 2], key=leaf)",
+        "list(map(leaf, [1]))",
+        "abs(type('N', (), {'__abs__': lambda self: leaf(1)})())",
+        "len(type('N', (), {'__len__': leaf.__get__(1)})())",
+        "str(type('N', (str,), {'__str__': lambda self: str(leaf(1))})())",
+    ],
+)
+def test_functions_that_a_call_into_c_comes_to(tracer, call):
+    trace = trace_with(tracer, DEFS + call)
+    assert any(each.name == "__main__.leaf" for each in trace.activations)
 
 
 def test_none_observes_nothing():

@@ -49,7 +49,7 @@ def test_a_frame_is_owned(filename: str, module: str, owned: bool, tmp_path: Pat
     owner.add_file("<cell>")
     frame = frame_of(F, filename.format(project=tmp_path.resolve()), __name__=module)
     assert owner.owns(frame) is owned
-    assert owner.is_users(frame) is owned
+    assert owner.is_users(frame.f_code, frame.f_globals) is owned
 
 
 def test_functions_of_a_namespace_are_owned() -> None:
@@ -68,7 +68,7 @@ def test_what_is_no_function_is_the_users_and_not_owned(source: str) -> None:
     owner = Ownership(Settings(), None)
     owner.add_file("<cell>")
     frame = frame_of(source, "<cell>")
-    assert owner.is_users(frame)
+    assert owner.is_users(frame.f_code, frame.f_globals)
     assert not owner.owns(frame)
 
 

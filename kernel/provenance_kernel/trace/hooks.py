@@ -24,7 +24,7 @@ from inspect import CO_GENERATOR
 from itertools import compress, islice, repeat
 from operator import length_hint
 from time import perf_counter
-from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, WrapperDescriptorType
+from types import CodeType, FunctionType, MethodType, WrapperDescriptorType
 from typing import Any, Final, cast
 from weakref import ref
 
@@ -103,9 +103,8 @@ class Call:
         self.open = found
         HERE.set(found)
         begun = log.begun
-        if begun is not None and not any(map(_is_of_sys, (function, *values))):
-            # Not around `sys.setprofile` and its like.
-            begun(log)
+        if begun is not None:
+            begun(log, function, values)
         found.start = perf_counter()
 
     def end(self, error: bool, end: float) -> None:
@@ -424,10 +423,6 @@ def _iterates_in_c(value: object) -> bool:
     if type(found) is FunctionType:
         return bool(found.__code__.co_flags & CO_GENERATOR)
     return type(found) is WrapperDescriptorType
-
-
-def _is_of_sys(function: object) -> bool:
-    return type(function) is BuiltinFunctionType and function.__module__ == "sys"
 
 
 def _start(call: Call) -> None:

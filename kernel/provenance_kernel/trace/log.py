@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import timedelta
 from time import perf_counter
@@ -114,7 +114,7 @@ class Log:
         # Identities of the codes that module-level code calls by themselves.
         self.direct: set[int] = set()
         # For a tracer of nested calls that is switched on and off around recorded calls.
-        self.begun: Callable[[Log], None] | None = None
+        self.begun: Callable[[Log, object, Sequence[object]], None] | None = None
         self.ended: Callable[[Log], None] | None = None
         self.budget = 0
         self.closed = False

@@ -7,7 +7,7 @@ import sysconfig
 from collections.abc import Mapping
 from inspect import CO_OPTIMIZED
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 
 from provenance_kernel.settings import Settings
 
@@ -44,11 +44,10 @@ class Ownership:
         code = frame.f_code
         if not code.co_flags & CO_OPTIMIZED or code.co_name in _IMPLICIT:
             return False
-        return self.is_users(frame)
+        return self.is_users(code, frame.f_globals)
 
-    def is_users(self, frame: FrameType) -> bool:
-        """Whether a frame runs code of the user's, of whatever kind."""
-        names = frame.f_globals
+    def is_users(self, code: CodeType, names: Mapping[str, object]) -> bool:
+        """Whether code that runs with these globals is the user's, of whatever kind."""
         module = names.get("__name__")
         if type(module) is str:
             if _matches(module, (_OWN_PACKAGE,)) or _matches(module, self._exclude):
@@ -57,7 +56,7 @@ class Ownership:
                 return True
         if id(names) in self._namespaces:
             return True
-        filename = frame.f_code.co_filename
+        filename = code.co_filename
         known = self._files.get(filename)
         if known is None:
             known = self._files[filename] = self._in_project(filename)

@@ -10,11 +10,13 @@ that is used up it leaves for good, and the run says so.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from opcode import opmap
 from time import perf_counter
-from types import FrameType
+from types import BuiltinFunctionType, FrameType, FunctionType, MethodType
 from typing import Any
 
+from provenance_kernel.identity import identity
 from provenance_kernel.trace.arguments import of_frame
 from provenance_kernel.trace.log import COUNTED, HERE, Log, Open, Seen
 from provenance_kernel.trace.ownership import Ownership
@@ -23,6 +25,12 @@ from provenance_kernel.trace.watchers import set_profile
 EVENTS = 8000
 # Functions that use these would meet us.
 _LOOKS = frozenset({"getprofile", "setprofile", "gettrace", "settrace", "setprofile_all_threads"})
+# Classes whose values have no code of the user's, and what calls none if it is given only these.
+# By identity, as a class or callable of the user's may say itself what it is equal to.
+_PLAIN_CLASSES = (int, float, complex, bool, str, bytes, type(None), range, slice)
+_PLAIN = frozenset(map(identity, _PLAIN_CLASSES))
+_FUNCTIONS = (abs, bin, chr, divmod, hash, hex, len, max, min, oct, ord, pow, repr, round)
+_PURE = frozenset(map(identity, (*_PLAIN_CLASSES, *_FUNCTIONS)))
 _RETURN, _YIELD = opmap["RETURN_VALUE"], opmap["YIELD_VALUE"]
 
 
@@ -61,9 +69,21 @@ class Nested:
         """Stop observing."""
         self._leave()
 
-    def _begun(self, log: Log) -> None:
-        if log.budget > 0 and sys.getprofile() is None:
+    def _begun(self, log: Log, function: object, values: Sequence[object]) -> None:
+        if log.budget > 0 and sys.getprofile() is None and self._may_see(function, values):
             set_profile(self._profile)
+
+    def _may_see(self, function: object, values: Sequence[object]) -> bool:
+        """Whether a call can come to a function of the user's before it comes to another."""
+        if type(function) is MethodType:
+            function = function.__func__
+        if any(map(_is_of_sys, (function, *values))):
+            # `sys.setprofile` and its like.
+            return False
+        if type(function) is FunctionType:
+            return self._owner.is_users(function.__code__, function.__globals__)
+        pure = identity(function) in _PURE
+        return not (pure and all(identity(type(value)) in _PLAIN for value in values))
 
     def _ended(self, log: Log) -> None:
         self._leave()
@@ -88,7 +108,8 @@ class Nested:
             code = frame.f_code
             known = self._owned.get(id(code))
             if known is None:
-                stays = self._owner.is_users(frame) and _LOOKS.isdisjoint(code.co_names)
+                stays = self._owner.is_users(code, frame.f_globals)
+                stays = stays and _LOOKS.isdisjoint(code.co_names)
                 known = self._owned[id(code)] = (code, self._owner.owns(frame), stays)
             if not known[2]:
                 self._leave()
@@ -153,3 +174,7 @@ class Nested:
                 found.result = found.log.sink.describe(value)
         except Exception as error:
             found.log.sink.fault(error)
+
+
+def _is_of_sys(value: object) -> bool:
+    return type(value) is BuiltinFunctionType and value.__module__ == "sys"
