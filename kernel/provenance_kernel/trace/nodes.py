@@ -17,6 +17,12 @@ LOAD, STORE = ast.Load(), ast.Store()
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _SHARING = frozenset({*DEFINITIONS, ast.Lambda})
 _KEPT = frozenset({ast.Name, ast.Constant})
+# What has nothing below it that a copy would part from it.
+_BARE = _KEPT.union(
+    (str, int, bool, type(None)),
+    *(kind.__subclasses__() for kind in (ast.expr_context, ast.operator, ast.cmpop)),
+    *(kind.__subclasses__() for kind in (ast.boolop, ast.unaryop)),
+)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 LOOPS = (ast.For, ast.AsyncFor, ast.While)
 COMPOUND = (
@@ -195,24 +201,21 @@ def clone(node: _Node) -> _Node:
     is_unfit = kind in _SUSPECT and _may_warn(node)
     shared = held.get("body") if kind in _SHARING else None
     for name in node._fields:
-        value = held.get(name)
-        if value is shared:
+        value: Any = held.get(name)
+        if type(value) in _BARE or value is shared:
             continue
-        if type(value) is list:
-            copies: list[Any] = []
-            for item in value:
-                if isinstance(item, ast.AST) and type(item) not in _KEPT:
-                    copy: Any = clone(item)
-                    has_call = has_call or copy.has_call
-                    is_unfit = is_unfit or copy.is_unfit
-                    copies.append(copy)
-                else:
-                    copies.append(item)
-            held[name] = copies
-        elif isinstance(value, ast.AST) and value._fields and type(value) not in _KEPT:
+        if type(value) is not list:
             held[name] = copy = clone(value)
             has_call = has_call or copy.has_call
             is_unfit = is_unfit or copy.is_unfit
+            continue
+        held[name] = copies = []
+        for item in value:
+            if type(item) not in _BARE:
+                item = clone(item)
+                has_call = has_call or item.has_call
+                is_unfit = is_unfit or item.is_unfit
+            copies.append(item)
     if shared is not None:
         bodies = shared if isinstance(shared, list) else [shared]
         is_unfit = is_unfit or any(

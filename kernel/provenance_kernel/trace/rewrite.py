@@ -530,7 +530,7 @@ class Rewriter:
     def _wrap(self, node: ast.expr) -> ast.expr:
         """Wrap the calls in an expression."""
         kind = type(node)
-        if kind is ast.Name or kind is ast.Constant:
+        if not makes_call(node):
             return node
         if kind is ast.Call:
             return self._call(cast("ast.Call", node), None)
