@@ -15,6 +15,7 @@ import time
 from collections.abc import Coroutine
 from contextlib import suppress
 from pathlib import Path
+from time import perf_counter, sleep
 from typing import TYPE_CHECKING, Any
 
 import zmq
@@ -37,7 +38,7 @@ _WARM_UP_SECONDS = 0.5
 # of the forwarding thread's loop; the first may have begun.
 _REPLY_TURNS = 4
 _REPLY_SECONDS = 0.05
-_READING_SECONDS = 0.005
+_LONGEST_READING_SECONDS = 0.005
 # Until this version, ipykernel aborts what comes between the reply to a failed request and the
 # next turn of its loop, even what a frontend sends because it has that reply.
 _ABORTS_NO_LONGER = (6, 29, 3)
@@ -186,12 +187,12 @@ class ProvenanceKernel(SettingsTraits, IPythonKernel):
                 # ipykernel's thread that forwards the reply waits for the interpreter's lock, and
                 # on a busy machine for a processor.
                 gone = threading.Event()
-                before = time.perf_counter()
+                before = perf_counter()
                 _turn(thread.io_loop, _REPLY_TURNS, gone)
                 gone.wait(_REPLY_SECONDS)
-                # A frontend on this machine waits for a processor as long, and libraries' threads
-                # that spin after their work hold theirs: we let ours go.
-                time.sleep(min(time.perf_counter() - before, _READING_SECONDS))
+                # Where threads of libraries spin after their work, a frontend on this machine
+                # has our processor to wait for: it gets it for as long as the reply took.
+                sleep(min(perf_counter() - before, _LONGEST_READING_SECONDS))
             elif self.shell_stream is not None:
                 # ipykernel 6 has it in a queue, which it empties after this hook.
                 self.shell_stream.flush(zmq.POLLOUT)

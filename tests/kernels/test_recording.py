@@ -951,3 +951,12 @@ def test_the_users_random_numbers_are_their_own(session: Any) -> None:
     session.execute("import random\nrandom.seed(7)")
     drawn = session.execute("# stage: draw\nnow_tag_cell('x')\nrandom.random()").result
     assert drawn == "0.32383276483316237"
+
+
+def test_only_ipykernel_calls_a_sleep_of_the_users(session: Any) -> None:
+    spy = "import time\nseen, real = [], time.sleep\n"
+    spy += "def spy(seconds): seen.append(seconds); real(seconds)\ntime.sleep = spy"
+    session.execute(spy)
+    session.execute("seen.clear(); x = 1")
+    # What ipykernel sleeps before each reply.
+    assert session.execute("set(seen) == {get_ipython().kernel._execute_sleep}").result == "True"
