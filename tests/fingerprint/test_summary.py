@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import json
 import math
+import sys
+import types
 from typing import Any
 
 import pytest
@@ -93,11 +95,32 @@ def test_reprs_of_libraries(text: str, shown: str, setup: str) -> None:
     assert short_repr(value_of(text, setup)) == shown
 
 
-def test_a_class_that_takes_the_place_of_another_is_described_by_its_own_bases() -> None:
-    names = cases.namespace(cases.SKLEARN)
-    for bases, shown in (("PCA", "Mine()"), ("list", "<__main__.Mine object>")) * 2:
-        exec(f"class Mine({bases}): pass\nvalue = Mine()", names)
-        assert short_repr(names["value"]) == shown
+@pytest.fixture
+def module(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The names of a module, in which classes are found where they say that they are."""
+    made = types.ModuleType("of_these_tests")
+    monkeypatch.setitem(sys.modules, made.__name__, made)
+    names = vars(made)
+    try:
+        exec("import pandas as pd", names)
+    except ImportError:
+        pytest.skip("pandas is not installed")
+    return names
+
+
+def test_a_class_that_takes_the_place_of_another_is_described_by_its_own_bases(
+    module: dict[str, Any],
+) -> None:
+    for base, shown in (("pd.Series", "Mine(0)"), ("list", "<of_these_tests.Mine object>")) * 2:
+        exec(f"class Mine({base}): pass", module)
+        assert short_repr(eval("Mine([])", module)) == shown
+
+
+def test_a_class_is_described_by_the_bases_that_it_has_now(module: dict[str, Any]) -> None:
+    exec("class A(pd.DataFrame): pass\nclass B(pd.Series): pass\nclass C(A): pass", module)
+    assert short_repr(eval("C({'a': [1, 2]})", module)) == "C(2 rows × 1 columns)"
+    exec("C.__bases__ = (B,)", module)
+    assert short_repr(eval("C([1, 2], name='n')", module)) == "C(2, name='n')"
 
 
 @pytest.mark.parametrize("limit", [0, 1, 5, 20])

@@ -58,7 +58,7 @@ _BRACKETS = {
 _NUMERIC = "biufc"
 _dtypes: dict[str, str] = {}
 _MANY_CLASSES = 512
-_describers: dict[int, tuple[weakref.ref[type], Any]] = {}
+_describers: dict[int, tuple[weakref.ref[type], tuple[type, ...], Any]] = {}
 _PATHS = frozenset(
     map(
         identity,
@@ -112,19 +112,20 @@ def _repr(value: Any, limit: int, depth: int, above: list[int]) -> str:
 
 def _describer(kind: type, key: int) -> Any:
     """Return how the values of a library's class, or of one derived from it, are described."""
+    mro = mro_of(kind)
     known = _describers.get(key)
-    if known is not None and known[0]() is kind:
-        return known[1]
-    for base in mro_of(kind):
+    if known is not None and known[0]() is kind and known[1] is mro:
+        return known[2]
+    for base in mro:
         if base is object:
             return None
         describe = _LIBRARIES.get(qualified_name(base))
         if describe is not None and genuine(base):
             if genuine(kind):
-                # Not a class that a function makes anew each time.
+                # A class that a function makes anew at each call is not, and is not kept.
                 if len(_describers) >= _MANY_CLASSES:
                     _describers.clear()
-                _describers[key] = weakref.ref(kind), describe
+                _describers[key] = weakref.ref(kind), mro, describe
             return describe
     return None
 
