@@ -2,7 +2,7 @@
 
 A hook cannot be removed and is called for every event, from any thread; that it is called at all
 costs more than what it does. So there is one, and it is one look into a dictionary. An exception
-in it would make the user's operation fail: no listener raises but for an interrupt.
+in it would make the user's operation fail: listeners let none out but an interrupt.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _listeners: dict[str, Listener] = {}
 
 
 def listen(events: Iterable[str], listener: Listener) -> None:
-    """Have a function called with each event of these names and its arguments."""
+    """Have a function, and none that did before, called with each event of these names."""
     if not _listeners:
         sys.addaudithook(hook)
     _listeners.update(dict.fromkeys(events, listener))

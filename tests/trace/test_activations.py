@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 
 import pytest
-from tracing_cells import rows, trace_with, traced
+from tracing_cells import Listener, rows, trace_with, traced
 
 from provenance_kernel.records import utc_now
 from provenance_kernel.settings import Settings
 from provenance_kernel.trace import choose
+from provenance_kernel.trace.log import Log, Open
 
 DEFS = """
 import functools, math, asyncio
@@ -423,6 +424,21 @@ def test_executed_blocks(tracer, cell, blocks):
     assert trace_with(tracer, cell).executed == blocks
 
 
+def test_a_call_that_begins_while_the_log_is_closed_leaves_no_record():
+    class Growing(list):
+        """Another thread adds one as soon as the others have been looked at."""
+
+        def __iter__(self):
+            yield from super().__iter__()
+            self.append(Open(log, log.root, "late", 1))
+
+    log = Log(Settings(), Listener(), "trial", "run", "root")
+    log.rows = Growing([Open(log, log.root, "first", 1)])
+    (row,) = log.close()
+    assert row.name == "first"
+    assert row.id
+
+
 def test_ids_and_times_are_in_the_order_of_the_calls(tracer):
     before = utc_now()
     cell = DEFS + "import time\nf(1)\ntime.sleep(0.01)\n[f(i) for i in range(3)]"
@@ -449,10 +465,18 @@ def test_ids_and_times_are_in_the_order_of_the_calls(tracer):
         "abs(type('N', (), {'__abs__': lambda self: leaf(1)})())",
         "len(type('N', (), {'__len__': leaf.__get__(1)})())",
         "str(type('N', (str,), {'__str__': lambda self: str(leaf(1))})())",
+        "types.MethodType(len, type('N', (), {'__len__': lambda self: leaf(1)})())()",
+        "type('M', (type,), {'__str__': leaf})('N', (), {'name': classmethod(str)}).name()",
+        "str(b'\\xff', 'utf-8', 'leaf')",
+        "bytes('\\xff', 'ascii', 'leaf')",
     ],
 )
 def test_functions_that_a_call_into_c_comes_to(tracer, call):
-    trace = trace_with(tracer, DEFS + call)
+    setup = (
+        "import codecs, types\ndef leaf(x):\n  if isinstance(x, UnicodeError): return '?', x.end\n"
+    )
+    setup += "  return '?' if isinstance(x, type) else 2\ncodecs.register_error('leaf', leaf)\n"
+    trace = trace_with(tracer, setup + call)
     assert any(each.name == "__main__.leaf" for each in trace.activations)
 
 

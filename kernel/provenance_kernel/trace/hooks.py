@@ -104,7 +104,7 @@ class Call:
         HERE.set(found)
         begun = log.begun
         if begun is not None:
-            begun(log, function, values)
+            begun(log, function, values, len(site.shape))
         found.start = perf_counter()
 
     def end(self, error: bool, end: float) -> None:

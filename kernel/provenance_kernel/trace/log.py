@@ -114,12 +114,14 @@ class Log:
         # Identities of the codes that module-level code calls by themselves.
         self.direct: set[int] = set()
         # For a tracer of nested calls that is switched on and off around recorded calls.
-        self.begun: Callable[[Log, object, Sequence[object]], None] | None = None
+        # It is told the callee, the arguments that are no constants, and how many there are in all.
+        self.begun: Callable[[Log, object, Sequence[object], int], None] | None = None
         self.ended: Callable[[Log], None] | None = None
         self.budget = 0
         self.closed = False
         self.root = Open(self, None, "<cell>", None)
         self.root.id = root_id
+        # One moment on both clocks: of the calls, only `perf_counter` is read.
         self.began, self.clock = utc_now(), perf_counter()
 
     def admits(self, depth: int) -> bool:
@@ -159,13 +161,15 @@ class Log:
                 seen.last.calls += seen.starts - seen.recorded
             if seen.starts >= COUNTED or seen.direct >= COUNTED:
                 self.reasons.add("calls")
-        for row in self.rows:
+        # Another thread may be about to add one, which comes too late.
+        rows = list(self.rows)
+        for row in rows:
             row.id = new_id()
             if row.status == "running":
                 # An exception is always seen: a call whose end was not, ended well. When it
                 # did, and with what, is not known.
                 row.status = "ok"
-        return tuple(row.record() for row in self.rows)
+        return tuple(row.record() for row in rows)
 
 
 HERE: ContextVar[Open | None] = ContextVar("provenance_activation", default=None)

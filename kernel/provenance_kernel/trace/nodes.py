@@ -17,7 +17,7 @@ LOAD, STORE = ast.Load(), ast.Store()
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _SHARING = frozenset({*DEFINITIONS, ast.Lambda})
 _KEPT = frozenset({ast.Name, ast.Constant})
-# What has nothing below it that a copy would part from it.
+# What is put into a copy as it is.
 _BARE = _KEPT.union(
     (str, int, bool, type(None)),
     *(kind.__subclasses__() for kind in (ast.expr_context, ast.operator, ast.cmpop)),
@@ -165,7 +165,8 @@ def hook_call(method: str, at: Any, number: int, *values: ast.expr) -> ast.Call:
 
 @lru_cache(maxsize=256)
 def _held(name: str, line: int) -> ast.expr:
-    """Return a node that all code on a line shares: only its line is ever seen."""
+    """Return a node that all hooks on lines of this number share; it must not be changed."""
+    # Of its position, only the line is ever seen.
     # Not on several, as the compiler puts an attribute that extends over lines on its last.
     where: Any = {"lineno": line, "end_lineno": line, "col_offset": 0, "end_col_offset": 0}
     return ast.Attribute(ast.Constant(hooks.HOOKS, **where), name, LOAD, **where)

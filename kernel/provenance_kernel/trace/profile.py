@@ -1,10 +1,10 @@
 """Nested calls of the user's functions on CPython 3.11, by `sys.setprofile` within a budget.
 
-The profile function is set while a recorded call of the cell's body runs, and only where no
-other profiler is. It leaves as soon as code runs that is not the user's: under a profile function,
-instructions are not specialised, which is slower and shows in the positions that tracebacks tell.
-So functions that a library calls are not seen. It has a budget of events for each cell run; when
-that is used up it leaves for good, and the run says so.
+The profile function is set while a recorded call of the cell's body runs, only where that may call
+a function of the user's, and only where no other profiler is. It leaves as soon as code runs that
+is not the user's: under a profile function, instructions are not specialised, which is slower and
+shows in the positions that tracebacks tell. So functions that a library calls are not seen. It has
+a budget of events for each cell run; when that is used up it leaves for good, and the run says so.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from provenance_kernel.trace.watchers import set_profile
 EVENTS = 8000
 # Functions that use these would meet us.
 _LOOKS = frozenset({"getprofile", "setprofile", "gettrace", "settrace", "setprofile_all_threads"})
-# Classes whose values have no code of the user's, and what calls none if it is given only these.
+# Classes whose values have no code of the user's, and what runs none when called with one of them.
 # By identity, as a class or callable of the user's may say itself what it is equal to.
 _PLAIN_CLASSES = (int, float, complex, bool, str, bytes, type(None), range, slice)
 _PLAIN = frozenset(map(identity, _PLAIN_CLASSES))
-_FUNCTIONS = (abs, bin, chr, divmod, hash, hex, len, max, min, oct, ord, pow, repr, round)
-_PURE = frozenset(map(identity, (*_PLAIN_CLASSES, *_FUNCTIONS)))
+_PURE_FUNCTIONS = (abs, bin, chr, hash, hex, len, oct, ord, repr, round)
+_PURE = frozenset(map(identity, (*_PLAIN_CLASSES, *_PURE_FUNCTIONS)))
 _RETURN, _YIELD = opmap["RETURN_VALUE"], opmap["YIELD_VALUE"]
 
 
@@ -69,20 +69,20 @@ class Nested:
         """Stop observing."""
         self._leave()
 
-    def _begun(self, log: Log, function: object, values: Sequence[object]) -> None:
-        if log.budget > 0 and sys.getprofile() is None and self._may_see(function, values):
+    def _begun(self, log: Log, function: object, values: Sequence[object], count: int) -> None:
+        if log.budget > 0 and sys.getprofile() is None and self._may_see(function, values, count):
             set_profile(self._profile)
 
-    def _may_see(self, function: object, values: Sequence[object]) -> bool:
-        """Whether a call can come to a function of the user's before it comes to another."""
-        if type(function) is MethodType:
-            function = function.__func__
+    def _may_see(self, function: object, values: Sequence[object], count: int) -> bool:
+        """Whether a call may run a function of the user's before it runs one of a library's."""
         if any(map(_is_of_sys, (function, *values))):
             # `sys.setprofile` and its like.
             return False
-        if type(function) is FunctionType:
-            return self._owner.is_users(function.__code__, function.__globals__)
-        pure = identity(function) in _PURE
+        inner = function.__func__ if type(function) is MethodType else function
+        if type(inner) is FunctionType:
+            return self._owner.is_users(inner.__code__, inner.__globals__)
+        # With more arguments, `str` may call a codec or its handler of errors.
+        pure = identity(function) in _PURE and count == 1
         return not (pure and all(identity(type(value)) in _PLAIN for value in values))
 
     def _ended(self, log: Log) -> None:
