@@ -3,9 +3,14 @@
 ProvenanceError
 ├── SettingError            a setting, trait or environment variable has a value that cannot be used
 ├── DatabaseError
-│   ├── DatabaseUnavailable cannot be opened or written: its folder, disk or lock, or it is none
-│   └── SchemaTooNew        was written by a newer version of this package
+│   ├── DatabaseUnavailable cannot be opened or written: its folder or disk, or it is none
+│   │   ├── DatabaseBusy    somebody else holds it, or a statement takes too long
+│   │   └── DatabaseDamaged what is in the file is not, or no more, a database
+│   ├── RecordRefused       a record does not fit the columns of its table
+│   ├── SchemaTooNew        was written by a newer version of this package
+│   └── SchemaTooOld        lacks migrations, and is opened where none may be made
 ├── TrialNotFound           no trial, or more than one, goes by that name
+├── OutputNotFound          there is no such output, or its data are not kept
 ├── EngineUnavailable       the package that a tracer needs is missing, or of another version
 ├── NotebookError           a notebook file cannot be read, or its parameters cannot be injected
 └── CellFailed              a cell of a headless run raised
@@ -30,12 +35,32 @@ class DatabaseUnavailable(DatabaseError):
     """The database cannot be opened or written."""
 
 
+class DatabaseBusy(DatabaseUnavailable):
+    """The database is locked, or a statement of ours takes too long; this may pass by itself."""
+
+
+class DatabaseDamaged(DatabaseUnavailable):
+    """What is in the file is not, or no more, a database."""
+
+
+class RecordRefused(DatabaseError):
+    """A record does not fit the columns of its table."""
+
+
 class SchemaTooNew(DatabaseError):
     """The database has schema migrations that this version does not know."""
 
 
+class SchemaTooOld(DatabaseError):
+    """The database lacks schema migrations, and is opened where none may be made."""
+
+
 class TrialNotFound(ProvenanceError, LookupError):
     """A trial's name matches no trial, or several."""
+
+
+class OutputNotFound(ProvenanceError, LookupError):
+    """No output has that id, or its data are not kept."""
 
 
 class EngineUnavailable(ProvenanceError):

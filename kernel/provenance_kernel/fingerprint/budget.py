@@ -33,8 +33,8 @@ FREE_BYTES = 1 << 20
 
 # All that a cell's values may cost, with samples and small values, in budgets for exact digests.
 _TOTAL = 2
-# What may pass before the clocks put an end to it: of the thread's time, ten times all that a
-# cell's values may cost, and of anybody's.
+# When the clocks put an end to it: seconds of the thread's time, ten times all that a cell's values
+# may cost, and seconds that pass for everybody.
 _THREAD_SECONDS = 0.6
 _ANY_SECONDS = 20.0
 

@@ -18,9 +18,10 @@ from xxhash import xxh3_128_digest, xxh3_128_hexdigest
 from provenance_kernel.fingerprint import encoding
 from provenance_kernel.fingerprint.budget import Budget
 from provenance_kernel.fingerprint.encoding import SCALARS
-from provenance_kernel.fingerprint.registry import UNNAMED, Kind, kind_of
-from provenance_kernel.fingerprint.shapes import shape_of
-from provenance_kernel.fingerprint.walk import Exceeded, Reach, Walk
+from provenance_kernel.fingerprint.kinds import UNNAMED, kind_of, shape_of, type_name
+from provenance_kernel.fingerprint.registry import Kind
+from provenance_kernel.fingerprint.traversal import Traversal
+from provenance_kernel.fingerprint.walk import Exceeded, Reach
 from provenance_kernel.identity import identity
 from provenance_kernel.records import Fingerprint
 
@@ -62,7 +63,7 @@ def examine(value: Any, budget: Budget, reach: Reach | None = None) -> Fingerpri
             )
     if not budget.exhausted:
         try:
-            return _walked(value, kind, Walk(budget, sampling=False, reach=reach))
+            return _walked(value, kind, Traversal(budget, sampling=False, reach=reach))
         except Exceeded:
             if not budget.overdue():
                 return sample(value, budget, reach, kind)
@@ -76,7 +77,7 @@ def sample(
     if kind is None:
         kind = kind_of(type(value))
     try:
-        return _walked(value, kind, Walk(budget, sampling=True, reach=reach))
+        return _walked(value, kind, Traversal(budget, sampling=True, reach=reach))
     except Exceeded:
         return _unread(value, kind, reach)
 
@@ -86,23 +87,15 @@ def digest(value: Any) -> str | None:
     return fingerprint(value, Budget("full")).digest
 
 
-def type_name(value: object) -> str:
-    """Return the qualified name of a value's type."""
-    try:
-        return kind_of(type(value)).name
-    except Exception:  # a type that cannot be named
-        return UNNAMED.name
-
-
 def _unread(value: object, kind: Kind, reach: Reach | None) -> Fingerprint:
     """Return the fingerprint of a value that the budget left no room for."""
     if reach is not None:
         reach.cut = True
         reach.ids.add(identity(value))
-    return Fingerprint(kind.name, None, "opaque", None, shape_of(value))
+    return Fingerprint(kind.name, None, "opaque", None, shape_of(kind, value))
 
 
-def _walked(value: Any, kind: Kind, walk: Walk) -> Fingerprint:
+def _walked(value: Any, kind: Kind, walk: Traversal) -> Fingerprint:
     name = kind.name
     try:
         token = walk.token(value)
@@ -110,7 +103,7 @@ def _walked(value: Any, kind: Kind, walk: Walk) -> Fingerprint:
         raise
     except Exception:  # nothing in a value may reach the cell
         return Fingerprint(name, None, "opaque")
-    shape = shape_of(value)
+    shape = shape_of(kind, value)
     if walk.order:
         shape = f"{shape or ''} order={walk.order >> 96:08x}".strip()
     nbytes = walk.nbytes or None

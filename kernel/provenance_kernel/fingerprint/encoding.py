@@ -37,6 +37,11 @@ _double = struct.Struct("<d").pack
 _NAN = struct.pack("<d", float("nan"))
 
 
+def utf8(text: str) -> bytes:
+    """Return a text in UTF-8, with halves of surrogate pairs."""
+    return str.encode(text, "utf-8", "surrogatepass")
+
+
 def blob(tag: bytes, payload: bytes) -> bytes:
     """Return the scalar token of a payload."""
     size = len(payload)
@@ -52,7 +57,7 @@ def node(tag: bytes, payload: bytes) -> bytes:
 
 def name(text: str) -> bytes:
     """Return the token of a name that we, not the user, give."""
-    return blob(b"t", text.encode("utf-8", "surrogatepass"))
+    return blob(b"t", utf8(text))
 
 
 def size(number: int) -> bytes:
@@ -100,7 +105,7 @@ def _complex(value: complex) -> bytes:
 def _str(value: str) -> bytes | None:
     if len(value) > LARGE:
         return None
-    return blob(b"s", value.encode("utf-8", "surrogatepass"))
+    return blob(b"s", utf8(value))
 
 
 def _bytes(value: bytes) -> bytes | None:
@@ -161,9 +166,9 @@ def pack(items: Sequence[Any], kind: type) -> bytes | None:
 def texts(items: Sequence[str]) -> bytes:
     """Return the digests of the lengths in bytes, and of the texts one after another."""
     lengths = array("q", map(len, items))
-    text = "".join(items).encode("utf-8", "surrogatepass")
+    text = utf8("".join(items))
     if len(text) != sum(lengths):
-        lengths = array("q", [len(item.encode("utf-8", "surrogatepass")) for item in items])
+        lengths = array("q", [len(utf8(item)) for item in items])
     return xxh3_128_digest(_little(lengths)) + xxh3_128_digest(text)
 
 

@@ -9,6 +9,7 @@ object since makes for a needless examination at most: a name bound anew is exam
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -38,9 +39,13 @@ class _Known:
 
 
 class Watch:
-    """Fingerprints of the names of one namespace, and what they share."""
+    """Fingerprints of the names of one namespace, and what they share.
+
+    Who may share it with other threads holds its `lock`.
+    """
 
     def __init__(self) -> None:
+        self.lock = threading.RLock()
         self._known: dict[str, _Known] = {}
         self._names: dict[int, set[str]] = {}
         # Names that reach more than is kept: any mutable thing may be theirs.
@@ -56,6 +61,25 @@ class Watch:
         """Return what was last known of a name."""
         known = self._known.get(name)
         return None if known is None else known.fingerprint
+
+    def type_of(self, name: str) -> str | None:
+        """Return the type of what was last known of a name."""
+        known = self._known.get(name)
+        return None if known is None else known.fingerprint.type
+
+    def is_exact(self, name: str) -> bool:
+        """Tell whether the digest of a name is of all of its value."""
+        known = self._known.get(name)
+        return known is not None and known.fingerprint.exactness == "exact"
+
+    def is_known(self, name: str) -> bool:
+        """Tell whether all the mutable things that a name reaches are known."""
+        known = self._known.get(name)
+        return known is not None and known.complete and known.fingerprint.digest is not None
+
+    def sharing(self, name: str) -> list[str]:
+        """Return the names that reach a mutable thing which this one reaches, too."""
+        return self.suspects((name,))
 
     def written(self, values: Mapping[str, object], budget: Budget) -> dict[str, Fingerprint]:
         """Examine names that have been bound, and watch them from now on."""

@@ -1,41 +1,33 @@
 """Short reprs and JSON of values, for people to read, made without running the user's code."""
 
-# ruff: noqa: RUF001  (the sign between the sizes of a table)
-
 from __future__ import annotations
 
 import datetime
 import decimal
 import fractions
 import functools
-import inspect
 import math
 import pathlib
 import sys
 import types
 import uuid
-import weakref
 from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
-from provenance_kernel.fingerprint.digest import type_name
-from provenance_kernel.fingerprint.registry import (
-    flags_of,
-    genuine,
-    module_state,
-    mro_of,
-    namespace_of,
+from provenance_kernel.fingerprint.kinds import kind_of, type_name
+from provenance_kernel.identity import identity
+from provenance_kernel.inspection import (
+    is_class,
+    is_genuine,
     qualified_name,
+    static_dict,
     top_level,
 )
-from provenance_kernel.fingerprint.shapes import shape_of
-from provenance_kernel.identity import identity
 from provenance_kernel.types import Json
 
 LIMIT = 80
 _DEPTH = 4
-_TYPE_SUBCLASS = 1 << 31
 _ELLIPSIS = "…"
 
 # Their own repr asks nothing but themselves.
@@ -54,11 +46,6 @@ _BRACKETS = {
     identity(set): ("{", "}"),
     identity(frozenset): ("frozenset({", "})"),
 }
-# Kinds of dtypes of which there are few.
-_NUMERIC = "biufc"
-_dtypes: dict[str, str] = {}
-_MANY_CLASSES = 512
-_describers: dict[int, tuple[weakref.ref[type], tuple[type, ...], Any]] = {}
 _PATHS = frozenset(
     map(
         identity,
@@ -70,9 +57,14 @@ _PATHS = frozenset(
 def short_repr(value: Any, limit: int = LIMIT) -> str:
     """Return a repr of at most `limit` characters; never raises, runs none of the user's code."""
     try:
-        return _cut(_repr(value, limit, 0, []), limit)
+        return _cut(described(value, limit, 0), limit)
     except Exception:  # changed by another thread meanwhile, or in no state to be described
         return _cut(f"<{type_name(value)} object>", limit)
+
+
+def described(value: Any, limit: int, depth: int) -> str:
+    """Return the repr of a part of something, at a depth in it."""
+    return _repr(value, limit, depth, [])
 
 
 def _cut(text: str, limit: int) -> str:
@@ -98,36 +90,16 @@ def _repr(value: Any, limit: int, depth: int, above: list[int]) -> str:
         return str(_FUNCTIONS[key](value))
     if key in _PATHS:
         return f"{kind.__name__}({str(kind(value))!r})"
-    if flags_of(kind) & _TYPE_SUBCLASS:
+    if is_class(value):
         return f"class {qualified_name(value)}"
-    describe = _describer(kind, key)
+    describe = kind_of(kind).describe
     if describe is not None:
-        return str(describe(value, limit))
+        return describe(value, limit)
     if kind is datetime.datetime or kind is datetime.time:
         zone = value.tzinfo
         if zone is None or top_level(type(zone)) in ("datetime", "zoneinfo", "pytz", "dateutil"):
             return repr(value)
     return f"<{type_name(value)} object>"
-
-
-def _describer(kind: type, key: int) -> Any:
-    """Return how the values of a library's class, or of one derived from it, are described."""
-    mro = mro_of(kind)
-    known = _describers.get(key)
-    if known is not None and known[0]() is kind and known[1] is mro:
-        return known[2]
-    for base in mro:
-        if base is object:
-            return None
-        describe = _LIBRARIES.get(qualified_name(base))
-        if describe is not None and genuine(base):
-            if genuine(kind):
-                # A class that a function makes anew at each call is not, and is not kept.
-                if len(_describers) >= _MANY_CLASSES:
-                    _describers.clear()
-                _describers[key] = weakref.ref(kind), mro, describe
-            return describe
-    return None
 
 
 def _large_int(value: int) -> str:
@@ -187,143 +159,14 @@ def _callable_name(function: Any) -> str:
     kind = type(function)
     if kind is types.FunctionType or kind is types.BuiltinFunctionType:
         return str(function.__qualname__)
-    if flags_of(kind) & _TYPE_SUBCLASS:
+    if is_class(function):
         return qualified_name(function)
     return type_name(function)
 
 
 def _module_name(value: types.ModuleType) -> str:
-    name = module_state(value).get("__name__")
+    name = (static_dict(value) or {}).get("__name__")
     return name if type(name) is str else "?"
-
-
-def _array(value: Any, limit: int) -> str:
-    numpy = sys.modules["numpy"]
-    plain = numpy.ndarray.view(value, numpy.ndarray)
-    name = "array" if type(value) is numpy.ndarray else type(value).__name__
-    return f"{name}(shape={plain.shape}, dtype={_dtype(plain.dtype)})"
-
-
-def _dtype(dtype: Any) -> str:
-    if dtype.names is not None:
-        return "structured"
-    if dtype.kind not in _NUMERIC:
-        return str(dtype)
-    # numpy puts a name together by code in Python each time.
-    found = _dtypes.get(dtype.str)
-    if found is None:
-        found = _dtypes[dtype.str] = str(dtype)
-    return found
-
-
-def _number(value: Any, limit: int) -> str:
-    if top_level(type(value)) != "numpy" or not genuine(type(value)):
-        return f"<{type_name(value)} object>"
-    text = value.item() if type(value).__name__ != "void" else None
-    if type(text) in (bool, int, float, complex, str, bytes):
-        return _repr(text, limit, 0, [])
-    return f"{type(value).__name__}({value!s})" if text is not None else "void"
-
-
-def _frame(value: Any, limit: int) -> str:
-    rows, columns = (shape_of(value) or "(?, ?)").strip("()").split(", ")
-    return f"{type(value).__name__}({rows} rows × {columns} columns)"
-
-
-def _series(value: Any, limit: int) -> str:
-    length = (shape_of(value) or "?").strip("(,)")
-    state = object.__getattribute__(value, "__dict__") if _is_pandas(value) else {}
-    name = state.get("_name")
-    named = f", name={name!r}" if type(name) is str else ""
-    return f"{type(value).__name__}({length}{named})"
-
-
-def _is_pandas(value: Any) -> bool:
-    return any(top_level(base) == "pandas" for base in mro_of(type(value)))
-
-
-def _tensor(value: Any, limit: int) -> str:
-    shape = shape_of(value) or "()"
-    torch = sys.modules["torch"]
-    with torch._C.DisableTorchFunctionSubclass():
-        dtype = str(torch.Tensor.dtype.__get__(value)).removeprefix("torch.")
-    return f"{type(value).__name__.lower()}(shape={shape}, dtype={dtype})"
-
-
-def _timestamp(value: Any, limit: int) -> str:
-    return repr(value)
-
-
-_signatures: dict[int, tuple[weakref.ref[type], dict[str, Any]]] = {}
-
-
-def _defaults(kind: type) -> dict[str, Any]:
-    """Return the parameters of an estimator's `__init__` and their defaults."""
-    known = _signatures.get(identity(kind))
-    if known is not None and known[0]() is kind:
-        return known[1]
-    found: dict[str, Any] = {}
-    for base in mro_of(kind):
-        init = namespace_of(base).get("__init__")
-        if type(init) is types.FunctionType:
-            code, defaults = init.__code__, init.__defaults__ or ()
-            names = code.co_varnames[1 : code.co_argcount]
-            found.update(dict.fromkeys(names, inspect.Parameter.empty))
-            found.update(zip(names[len(names) - len(defaults) :], defaults, strict=True))
-            last = code.co_argcount + code.co_kwonlyargcount
-            for name in code.co_varnames[code.co_argcount : last]:
-                found[name] = (init.__kwdefaults__ or {}).get(name, inspect.Parameter.empty)
-            break
-    # Only the library's own defaults are kept: values of a user's class would be kept alive.
-    if top_level(kind) == "sklearn":
-        _signatures[identity(kind)] = (weakref.ref(kind), found)
-    return found
-
-
-def _estimator(value: Any, limit: int) -> str:
-    state = object.__getattribute__(value, "__dict__")
-    parts = []
-    used = 0
-    for name, default in _defaults(type(value)).items():
-        if name not in state:
-            continue
-        given = state[name]
-        if given is default or _same(given, default):
-            continue
-        shown = f"{name}={_repr(given, limit, 1, [])}"
-        parts.append(shown)
-        used += len(shown)
-        if used > limit:
-            break
-    return f"{type(value).__name__}({', '.join(parts)})"
-
-
-def _same(one: Any, other: Any) -> bool:
-    if type(one) is not type(other) or type(one) not in (bool, int, float, str, tuple):
-        return False
-    if type(one) is tuple:
-        return repr(one) == repr(other) if all(type(x) in (int, float, str) for x in one) else False
-    return bool(one == other) or (one != one and other != other)
-
-
-_LIBRARIES: dict[str, Any] = {
-    "numpy.ndarray": _array,
-    "numpy.generic": _number,
-    "pandas.DataFrame": _frame,
-    "pandas.core.frame.DataFrame": _frame,
-    "polars.dataframe.frame.DataFrame": _frame,
-    "pyarrow.lib.Table": _frame,
-    "pandas.Series": _series,
-    "pandas.core.series.Series": _series,
-    "polars.series.series.Series": _series,
-    "pandas.Index": _series,
-    "pandas.core.indexes.base.Index": _series,
-    "pandas.Timestamp": _timestamp,
-    "pandas._libs.tslibs.timestamps.Timestamp": _timestamp,
-    "torch.Tensor": _tensor,
-    "torch._tensor.Tensor": _tensor,
-    "sklearn.base.BaseEstimator": _estimator,
-}
 
 
 def json_value(value: Any, limit: int = 2000) -> tuple[Json, float | None]:
@@ -380,7 +223,7 @@ def _scalar(value: Any) -> Any:
     torch = sys.modules.get("torch")
     kind = type(value)
     item: Any = None
-    if numpy is not None and top_level(kind) == "numpy" and genuine(kind):
+    if numpy is not None and top_level(kind) == "numpy" and is_genuine(kind):
         if (kind is numpy.ndarray and value.ndim == 0) or issubclass(kind, numpy.generic):
             item = value.item()
     elif torch is not None and kind is torch.Tensor and not value.shape:

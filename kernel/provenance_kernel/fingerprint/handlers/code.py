@@ -20,20 +20,10 @@ _FLAVOURS = (
 )
 _NAMED = frozenset(
     {
-        "DELETE_ATTR",
-        "DELETE_GLOBAL",
-        "DELETE_NAME",
-        "IMPORT_FROM",
-        "IMPORT_NAME",
-        "LOAD_ATTR",
-        "LOAD_GLOBAL",
-        "LOAD_METHOD",
-        "LOAD_NAME",
-        "STORE_ATTR",
-        "STORE_GLOBAL",
-        "STORE_NAME",
+        "DELETE_ATTR", "DELETE_GLOBAL", "DELETE_NAME", "IMPORT_FROM", "IMPORT_NAME", "LOAD_ATTR",
+        "LOAD_GLOBAL", "LOAD_METHOD", "LOAD_NAME", "STORE_ATTR", "STORE_GLOBAL", "STORE_NAME",
     }
-)
+)  # fmt: skip
 _CONSTANTS = frozenset({"LOAD_CONST", "RETURN_CONST", "LOAD_SMALL_INT", "KW_NAMES"})
 
 _sources: dict[int, tuple[weakref.ref[types.CodeType], bytes]] = {}
@@ -51,7 +41,7 @@ def code_token(code: types.CodeType) -> bytes:
     if source is None:
         token = encoding.node(b"C", _code_content(code))
     else:
-        token = encoding.node(b"F", source.encode("utf-8", "surrogatepass"))
+        token = encoding.node(b"F", encoding.utf8(source))
     if len(_sources) > 10_000:
         _sources.clear()
     _sources[identity(code)] = (weakref.ref(code), token)
@@ -103,12 +93,9 @@ def _width(found: ast.Lambda) -> tuple[int, int]:
 
 def _code_content(code: types.CodeType) -> bytes:
     """Return what code without source consists of, in terms all supported versions share."""
-    arguments = (
-        code.co_argcount
-        + code.co_kwonlyargcount
-        + bool(code.co_flags & 4)
-        + bool(code.co_flags & 8)
-    )
+    arguments = code.co_argcount + code.co_kwonlyargcount
+    arguments += bool(code.co_flags & inspect.CO_VARARGS)
+    arguments += bool(code.co_flags & inspect.CO_VARKEYWORDS)
     parts = [
         encoding.name(code.co_name),
         encoding.name(repr((code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount))),

@@ -7,15 +7,10 @@ import sys
 from typing import Any
 
 from provenance_kernel.fingerprint import encoding
-from provenance_kernel.fingerprint.builtin import hash_buffer
-from provenance_kernel.fingerprint.registry import (
-    Parts,
-    handles,
-    mro_of,
-    namespace_of,
-    qualified_name,
-)
-from provenance_kernel.fingerprint.walk import Unreadable, Walk
+from provenance_kernel.fingerprint.handlers.builtin import hash_buffer
+from provenance_kernel.fingerprint.registry import consists_of, handles
+from provenance_kernel.fingerprint.walk import Parts, Unreadable, Walk, joined
+from provenance_kernel.inspection import instance_attribute
 
 _COPY = 1.0  # nominal nanoseconds for a byte brought from another device
 _SORTED = 100.0  # nominal nanoseconds for one element of a sparse tensor put into order
@@ -23,8 +18,21 @@ _FROM_DEVICE = 64 << 20  # bytes brought from another device for a sample
 _SPARSE = ("data", "indices", "indptr", "row", "col", "coords", "offsets", "rows", "_dict")
 
 
-@handles("torch.Tensor", "torch._tensor.Tensor", name="torch.Tensor")
-@handles("torch.nn.Parameter", "torch.nn.parameter.Parameter", name="torch.nn.Parameter")
+def _shape(value: Any) -> tuple[int, ...]:
+    torch = sys.modules["torch"]
+    with torch._C.DisableTorchFunctionSubclass():
+        return tuple(torch.Tensor.shape.__get__(value))
+
+
+def _text(value: Any, limit: int) -> str:
+    torch = sys.modules["torch"]
+    with torch._C.DisableTorchFunctionSubclass():
+        dtype = str(torch.Tensor.dtype.__get__(value)).removeprefix("torch.")
+    return f"{type(value).__name__.lower()}(shape={_shape(value)}, dtype={dtype})"
+
+
+@handles("torch.Tensor", measure=_shape, describe=_text)
+@handles("torch.nn.Parameter")
 def _tensor(walk: Walk, value: Any) -> Parts:
     torch = sys.modules["torch"]
     # A subclass may take over every function that it is given to.
@@ -41,9 +49,7 @@ def _tensor(walk: Walk, value: Any) -> Parts:
         else:
             content = encoding.name(layout)
             inner = _compressed(walk, tensor, layout)
-    for part in inner:
-        content += yield part
-    return head + content + (yield gradient)
+    return head + content + (yield from joined(*inner, gradient))
 
 
 def _compressed(walk: Walk, tensor: Any, layout: str) -> tuple[Any, ...]:
@@ -67,28 +73,21 @@ def _dense(walk: Walk, tensor: Any, torch: Any) -> bytes:
     if not nbytes:
         return b"0"
     if tensor.device.type != "cpu":
-        if walk.samples(nbytes, _FROM_DEVICE):
-            walk.partial = True
-            return b"?" + encoding.size(nbytes)
-        if not walk.spend(nbytes * _COPY):
-            walk.partial = True
+        if walk.samples(nbytes, _FROM_DEVICE) or not walk.spend(nbytes * _COPY):
             return b"?" + encoding.size(nbytes)
         tensor = tensor.cpu()
     tensor = tensor.resolve_conj().resolve_neg()
-    if not tensor.is_contiguous():
-        if walk.samples(nbytes, 1 << 20):
-            flat = torch.linspace(0, tensor.numel() - 1, 4096, dtype=torch.float64).long()
-            tensor = tensor[torch.unravel_index(flat, tensor.shape)]
-            nbytes = tensor.numel() * tensor.element_size()
-        elif not walk.spend(nbytes * 0.6):
-            walk.partial = True
-            return b"?" + encoding.size(nbytes)
-        tensor = tensor.contiguous()
-    elif walk.samples(nbytes, 1 << 20):
-        # The same elements as of a tensor in another layout.
-        flat = torch.linspace(0, tensor.numel() - 1, 4096, dtype=torch.float64).long()
-        tensor = tensor.reshape(-1)[flat]
+    if walk.samples(nbytes, 1 << 20):
+        # The same elements whatever the layout.
+        at = torch.linspace(0, tensor.numel() - 1, 4096, dtype=torch.float64).long()
+        if tensor.is_contiguous():
+            tensor = tensor.reshape(-1)[at]
+        else:
+            tensor = tensor[torch.unravel_index(at, tensor.shape)]
         nbytes = tensor.numel() * tensor.element_size()
+    elif not tensor.is_contiguous() and not walk.spend(nbytes * 0.6):
+        return b"?" + encoding.size(nbytes)
+    tensor = tensor.contiguous()
     # Through its address, for numpy need not be there and does not know every dtype.
     memory = (ctypes.c_char * nbytes).from_address(tensor.data_ptr())
     return hash_buffer(walk, memory, nbytes)
@@ -105,7 +104,11 @@ def _generator(walk: Walk, value: Any) -> Parts:
     return (yield value.get_state())
 
 
-@handles("scipy.sparse._base._spbase", "scipy.sparse.base.spmatrix")
+def _sparse_shape(value: Any) -> tuple[int, ...]:
+    return tuple(map(int, instance_attribute(value, "_shape")))
+
+
+@handles("scipy.sparse._base._spbase", "scipy.sparse.base.spmatrix", measure=_sparse_shape)
 def _sparse(walk: Walk, value: Any) -> Parts:
     # What scipy notes of a matrix as it computes, such as whether indices are sorted, is left out.
     state = object.__getattribute__(value, "__dict__")
@@ -117,22 +120,12 @@ def _sparse(walk: Walk, value: Any) -> Parts:
     return b"".join(parts)
 
 
-@handles("scipy.spatial._ckdtree.cKDTree", "scipy.spatial.ckdtree.cKDTree", extended=True)
-def _tree(walk: Walk, value: Any) -> Parts:
-    # Its state has addresses in it. How it was built shows in the order that the points have.
-    (kind,) = (base for base in mro_of(type(value)) if qualified_name(base).endswith(".cKDTree"))
-    get = namespace_of(kind)
-    parts = []
-    for name in ("data", "indices", "leafsize", "boxsize"):
-        parts.append((yield get[name].__get__(value)))
-    return b"".join(parts)
-
-
-@handles("torch.optim.optimizer.Optimizer", "torch.optim.Optimizer")
-def _optimizer(walk: Walk, value: Any) -> Parts:
-    # As torch itself pickles and copies one: without its hooks.
-    state = object.__getattribute__(value, "__dict__")
-    parts = []
-    for name in ("defaults", "param_groups", "state"):
-        parts.append((yield dict.get(state, name)))
-    return b"".join(parts)
+# A tree's state has addresses in it. How it was built shows in the order that the points have.
+consists_of(
+    "scipy.spatial._ckdtree.cKDTree",
+    "scipy.spatial.ckdtree.cKDTree",
+    names="data indices leafsize boxsize",
+    extended=True,
+)
+# As torch itself pickles and copies one: without its hooks.
+consists_of("torch.optim.optimizer.Optimizer", names="defaults param_groups state")

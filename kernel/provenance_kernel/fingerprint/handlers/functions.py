@@ -13,24 +13,30 @@ import types
 from typing import Any
 
 from provenance_kernel.fingerprint import encoding
-from provenance_kernel.fingerprint.code import code_token
-from provenance_kernel.fingerprint.registry import (
-    Parts,
-    flags_of,
-    handles,
-    module_state,
+from provenance_kernel.fingerprint.handlers.code import code_token
+from provenance_kernel.fingerprint.registry import consists_of, handles
+from provenance_kernel.fingerprint.walk import Parts, Walk, joined
+from provenance_kernel.inspection import (
+    is_class,
+    is_found,
+    is_static,
     mro_of,
     namespace_of,
     qualified_name,
+    qualname_of,
+    static_dict,
 )
-from provenance_kernel.fingerprint.walk import Walk
 
-_HEAP = 1 << 9
+consists_of(types.MethodType, names="__func__ __self__")
+consists_of(staticmethod, classmethod, names="__func__")
+consists_of(property, names="fget fset fdel")
+# What it has cached is not content, and neither is how often it was asked.
+consists_of(functools._lru_cache_wrapper, names="__wrapped__")
 
 
 @handles(types.ModuleType, mutable=False)
 def _module(walk: Walk, value: types.ModuleType) -> Parts:
-    name = dict.get(module_state(value), "__name__")
+    name = (static_dict(value) or {}).get("__name__")
     text = name if type(name) is str else ""
     return encoding.name(text) + encoding.name(_version(text) or "")
     yield
@@ -39,57 +45,35 @@ def _module(walk: Walk, value: types.ModuleType) -> Parts:
 def _version(module: str) -> str | None:
     """Return the version that a module's package states; the standard library is without."""
     top = module.partition(".")[0]
-    if top in sys.stdlib_module_names:
-        return None
     found = sys.modules.get(top)
-    if found is None:
+    if top in sys.stdlib_module_names or found is None:
         return None
-    version = dict.get(module_state(found), "__version__")
+    version = (static_dict(found) or {}).get("__version__")
     return version if type(version) is str else None
 
 
-def is_imported(value: object, module: object, qualname: object) -> bool:
-    """Whether a function or class is what its module has under its name, a library's own."""
-    if type(module) is not str or type(qualname) is not str or module == "__main__":
-        return False
-    if module.partition(".")[0] not in sys.stdlib_module_names and _version(module) is None:
-        return False
-    holder = sys.modules.get(module)
-    if holder is None:
-        return False
-    scope: Any = module_state(holder)
-    for part in qualname.split("."):
-        found = scope.get(part)
-        if found is None:
-            return False
-        if found is value:
-            return True
-        if type(found) in (classmethod, staticmethod):
-            return found.__func__ is value
-        if not flags_of(type(found)) & 1 << 31:  # not a class
-            return False
-        scope = namespace_of(found)
-    return False
+def _library_version(value: object, module: object, qualname: str) -> str | None:
+    """Return the version of the library that has a function or class under its name, or ""."""
+    if type(module) is not str or module == "__main__":
+        return None
+    version = _version(module)
+    if version is None and module.partition(".")[0] not in sys.stdlib_module_names:
+        return None
+    return (version or "") if is_found(value, module, qualname) else None
 
 
 @handles(types.FunctionType)
 def _function(walk: Walk, value: types.FunctionType) -> Parts:
     get = types.FunctionType.__dict__
     module = get["__module__"].__get__(value) if "__module__" in get else value.__module__
-    qualname = value.__qualname__
-    if is_imported(value, module, qualname):
-        return encoding.name(f"{module}.{qualname}") + encoding.name(_version(module) or "")
-    parts = [code_token(value.__code__)]
-    parts.append((yield value.__defaults__))
-    parts.append((yield value.__kwdefaults__))
-    cells = value.__closure__ or ()
-    for cell in cells:
-        parts.append((yield cell))
-    attributes = dict(value.__dict__)
+    version = _library_version(value, module, value.__qualname__)
+    if version is not None:
+        return encoding.name(f"{module}.{value.__qualname__}") + encoding.name(version)
     # What a decorator has wrapped is in its closure, and the copied rest is in the source.
-    if attributes:
-        parts.append((yield attributes))
-    return b"".join(parts)
+    attributes = [dict(value.__dict__)] if value.__dict__ else []
+    cells = value.__closure__ or ()
+    inner = joined(value.__defaults__, value.__kwdefaults__, *cells, *attributes)
+    return code_token(value.__code__) + (yield from inner)
 
 
 @handles(types.CellType)
@@ -99,11 +83,6 @@ def _cell(walk: Walk, value: types.CellType) -> Parts:
     except ValueError:
         return b"empty"
     return (yield content)
-
-
-@handles(types.MethodType)
-def _method(walk: Walk, value: types.MethodType) -> Parts:
-    return (yield value.__func__) + (yield value.__self__)
 
 
 @handles(types.BuiltinFunctionType, mutable=False)
@@ -133,26 +112,6 @@ def _method_wrapper(walk: Walk, value: types.MethodWrapperType) -> Parts:
     return encoding.name(value.__name__) + (yield value.__self__)
 
 
-@handles(staticmethod, classmethod)
-def _wrapped(walk: Walk, value: Any) -> Parts:
-    return (yield type(value).__dict__["__func__"].__get__(value))
-
-
-@handles(property)
-def _property(walk: Walk, value: property) -> Parts:
-    get = property.__dict__
-    getter = yield get["fget"].__get__(value)
-    setter = yield get["fset"].__get__(value)
-    return getter + setter + (yield get["fdel"].__get__(value))
-
-
-@handles(functools._lru_cache_wrapper)
-def _cached_function(walk: Walk, value: Any) -> Parts:
-    # What it has cached is not content, and neither is how often it was asked.
-    state = object.__getattribute__(value, "__dict__")
-    return (yield dict.get(state, "__wrapped__"))
-
-
 @handles("numpy.ufunc", mutable=False)
 def _ufunc(walk: Walk, value: Any) -> Parts:
     return encoding.name(value.__name__)
@@ -165,66 +124,33 @@ def _code(walk: Walk, value: types.CodeType) -> Parts:
     yield
 
 
+# Names in a class's namespace that Python versions, decorators and copying put there.
 _SKIPPED = frozenset(
-    [
-        "__dict__",
-        "__weakref__",
-        "__module__",
-        "__qualname__",
-        "__firstlineno__",
-        "__static_attributes__",
-        "_abc_impl",
-        "__annotations__",
-        "__annotate__",
-        "__annotate_func__",
-        "__annotations_cache__",
-        "__conditional_annotations__",
-        "__match_args__",
-        "__orig_bases__",
-        "__parameters__",
-        "__slots__",
-        "__dataclass_params__",
-        "__abstractmethods__",
-        "__classdictcell__",
-        "__type_params__",
-        "__static_attributes__",
-        "_member_map_",
-        "_value2member_map_",
-        "_unhashable_values_",
-        "_unhashable_values_map_",
-        "_hashable_values_",
-        "_new_member_",
-        "_use_args_",
-        "_member_type_",
-        "_value_repr_",
-        "__hash__",
-        "_sort_order_",
-        "_boundary_",
-        "_flag_mask_",
-        "_all_bits_",
-        "_singles_mask_",
-        "_inverted_",
-        "__slotnames__",  # left by copying and pickling
-    ]
-)
+    {
+        "__dict__", "__weakref__", "__module__", "__qualname__", "__firstlineno__",
+        "__static_attributes__", "_abc_impl", "__annotations__", "__annotate__",
+        "__annotate_func__", "__annotations_cache__", "__conditional_annotations__",
+        "__match_args__", "__orig_bases__", "__parameters__", "__slots__", "__dataclass_params__",
+        "__abstractmethods__", "__classdictcell__", "__type_params__", "_member_map_",
+        "_value2member_map_", "_unhashable_values_", "_unhashable_values_map_", "_hashable_values_",
+        "_new_member_", "_use_args_", "_member_type_", "_value_repr_", "__hash__", "_sort_order_",
+        "_boundary_", "_flag_mask_", "_all_bits_", "_singles_mask_", "_inverted_", "__slotnames__",
+    }
+)  # fmt: skip
 
 
 @handles(type)
 def _class(walk: Walk, value: type) -> Parts:
     own = namespace_of(value)
-    full = qualified_name(value)
-    module = own.get("__module__")
-    imported = not flags_of(value) & _HEAP or is_imported(
-        value, module, type.__dict__["__qualname__"].__get__(value)
-    )
-    if imported:
+    full, module = qualified_name(value), own.get("__module__")
+    if is_static(value):
         version = _version(module) if type(module) is str else None
         return encoding.name(full) + encoding.name(version or "")
-    parts = [encoding.name(full)]
-    for base in mro_of(value)[1:]:
-        if base is not object:
-            parts.append((yield base))
-    parts.append(encoding.name(" ".join(_slots(own))))
+    version = _library_version(value, module, qualname_of(value))
+    if version is not None:
+        return encoding.name(full) + encoding.name(version)
+    bases = [base for base in mro_of(value)[1:] if base is not object]
+    parts = [encoding.name(full), (yield from joined(*bases)), encoding.name(_slots(own))]
     fields = own.get("__dataclass_fields__")
     generated = type(fields) is dict
     if generated:
@@ -244,10 +170,9 @@ def _class(walk: Walk, value: type) -> Parts:
     return b"".join(parts)
 
 
-def _slots(own: types.MappingProxyType[str, Any]) -> list[str]:
-    return sorted(
-        name for name, member in own.items() if type(member) is types.MemberDescriptorType
-    )
+def _slots(own: types.MappingProxyType[str, Any]) -> str:
+    slots = (name for name, member in own.items() if type(member) is types.MemberDescriptorType)
+    return " ".join(sorted(slots))
 
 
 def _field_names(fields: Any) -> tuple[Any, ...]:
@@ -255,7 +180,7 @@ def _field_names(fields: Any) -> tuple[Any, ...]:
     for name, field in fields.items():
         get = functools.partial(object.__getattribute__, field)
         annotation = get("type")
-        if flags_of(type(annotation)) & 1 << 31:  # a class, known by its name
+        if is_class(annotation):  # known by its name
             annotation = qualified_name(annotation)
         found.append((name, annotation, get("init"), get("repr"), get("default_factory")))
     return tuple(found)

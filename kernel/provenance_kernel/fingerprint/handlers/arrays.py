@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import sys
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -16,10 +17,11 @@ from xxhash import xxh3_128, xxh3_128_digest
 
 from provenance_kernel.fingerprint import budget as cost
 from provenance_kernel.fingerprint import encoding, sampling
-from provenance_kernel.fingerprint.builtin import mixed
-from provenance_kernel.fingerprint.registry import Parts, handles, opaque
-from provenance_kernel.fingerprint.walk import Reach, Walk
+from provenance_kernel.fingerprint.handlers.builtin import mixed
+from provenance_kernel.fingerprint.registry import Entry, declare, handles
+from provenance_kernel.fingerprint.walk import Parts, Reach, Walk
 from provenance_kernel.identity import identity
+from provenance_kernel.inspection import is_genuine, qualified_name, top_level
 
 _CHUNK = 1 << 20
 
@@ -66,8 +68,12 @@ def note_buffer(reach: Reach | None, array: Any) -> None:
 
 # The texts of the dtypes most arrays have, by the address of numpy's own objects, which never go.
 _usual: dict[int, str] = {}
-# What precedes the elements of such an array, and its shape as text.
-_heads: dict[tuple[str, tuple[int, ...]], tuple[bytes, str]] = {}
+
+
+@lru_cache(maxsize=1024)
+def _head(text: str, shape: tuple[int, ...]) -> tuple[bytes, str]:
+    """Return what precedes the elements of an array, and its shape as text."""
+    return encoding.name(f"{text} {shape}"), str(shape)
 
 
 def _buffer(array: Any, reach: Reach | None) -> tuple[bytes, int, str] | None:
@@ -86,21 +92,34 @@ def _buffer(array: Any, reach: Reach | None) -> tuple[bytes, int, str] | None:
         return None
     if reach is not None:
         note_buffer(reach, array)
-    key = text, array.shape
-    head = _heads.get(key)
-    if head is None:
-        if len(_heads) > 1000:
-            _heads.clear()
-        head = _heads[key] = encoding.name(f"{text} {key[1]}"), str(key[1])
-    return head[0], nbytes, head[1]
+    head, shape = _head(text, array.shape)
+    return head, nbytes, shape
 
 
-@handles("numpy.memmap", "numpy.core.memmap.memmap", tag="numpy.ndarray")
-@handles("numpy.ndarray", extended=True, buffer=_buffer)
-def _ndarray(walk: Walk, value: Any) -> Parts:
+def _plain(value: Any) -> Any:
+    """Return an array without what a subclass may have redefined."""
     numpy = sys.modules["numpy"]
-    # A subclass may redefine every attribute; a plain view does not ask it.
-    array = value if type(value) is numpy.ndarray else numpy.ndarray.view(value, numpy.ndarray)
+    return value if type(value) is numpy.ndarray else numpy.ndarray.view(value, numpy.ndarray)
+
+
+def _text(value: Any, limit: int) -> str:
+    plain = _plain(value)
+    name = "array" if plain is value else type(value).__name__
+    dtype = "structured" if plain.dtype.names is not None else _dtype_name(plain.dtype)
+    return f"{name}(shape={plain.shape}, dtype={dtype})"
+
+
+@lru_cache(maxsize=256)
+def _dtype_name(dtype: Any) -> str:
+    # numpy puts it together by code in Python each time.
+    return str(dtype)
+
+
+@handles("numpy.memmap", tag="numpy.ndarray")
+@handles("numpy.ndarray", extended=True, buffer=_buffer, describe=_text,
+         measure=lambda value: _plain(value).shape)  # fmt: skip
+def _ndarray(walk: Walk, value: Any) -> Parts:
+    array = _plain(value)
     found = _buffer(array, walk.reach)
     if found is not None:
         head, nbytes, _ = found
@@ -131,64 +150,48 @@ def elements(walk: Walk, array: Any) -> Parts:
 
 def hash_elements(walk: Walk, array: Any) -> bytes:
     """Return the payload of elements without objects, without a copy where they lie in C order."""
-    numpy = sys.modules["numpy"]
-    size = array.size
-    if walk.samples(size, sampling.ELEMENTS):
+    if walk.samples(array.size, sampling.ELEMENTS):
         walk.spend(100_000)
-        positions = _positions(size)
-        if array.flags.c_contiguous:
-            chosen = array.reshape(-1)[positions]
-        else:
-            chosen = array[numpy.unravel_index(positions, array.shape)]
-        return b"/" + _hash(little_endian(numpy.ascontiguousarray(chosen)))
-    usual = identity(array.dtype) in _usual
-    if array.flags.c_contiguous and (usual or not _foreign(array.dtype)):
-        if not walk.spend_bytes(array.nbytes):
-            walk.partial = True
-            return b"?"
-        return xxh3_128_digest(array) if usual else _hash(array)
-    if not walk.spend_bytes(array.nbytes, cost.COPIED_BYTE):
-        walk.partial = True
+        return b"/" + xxh3_128_digest(raw(chosen(array, sampling.elements)))
+    inline = array.flags.c_contiguous and _is_little_endian(array.dtype)
+    if not walk.spend_bytes(array.nbytes, cost.BYTE if inline else cost.COPIED_BYTE):
         return b"?"
-    if array.nbytes <= _CHUNK or not array.ndim:
-        array = numpy.ascontiguousarray(array)
-        return xxh3_128_digest(array) if usual else _hash(little_endian(array))
+    if inline or array.nbytes <= _CHUNK or not array.ndim:
+        return xxh3_128_digest(raw(array))
     hasher = xxh3_128()
-    rows = len(array)
-    step = max(1, _CHUNK * rows // array.nbytes)
-    for start in range(0, rows, step):
-        part = numpy.ascontiguousarray(array[start : start + step])
-        hasher.update(_bytes(little_endian(part)))
+    step = max(1, _CHUNK * len(array) // array.nbytes)
+    for start in range(0, len(array), step):
+        hasher.update(raw(array[start : start + step]))
     return hasher.digest()
 
 
-def _foreign(dtype: Any) -> bool:
-    """Whether elements, or fields, are not little endian."""
-    if dtype.names is not None:
-        return any(_foreign(dtype.fields[name][0]) for name in dtype.names)
-    if dtype.subdtype is not None:
-        return _foreign(dtype.subdtype[0])
-    return dtype.byteorder == ">" or (dtype.byteorder == "=" and sys.byteorder == "big")
+def _is_little_endian(dtype: Any) -> bool:
+    return identity(dtype) in _usual or bool(dtype == dtype.newbyteorder("<"))
 
 
-def little_endian(array: Any) -> Any:
-    """Return an array, as a copy where its bytes have to be swapped."""
-    if _foreign(array.dtype):
-        return array.astype(array.dtype.newbyteorder("<"))
-    return array
+def raw(array: Any) -> Any:
+    """Return a buffer of an array's elements in C order and little endian, a copy if need be."""
+    numpy = sys.modules["numpy"]
+    if identity(array.dtype) in _usual:
+        return numpy.ascontiguousarray(array)
+    if not _is_little_endian(array.dtype):
+        array = array.astype(array.dtype.newbyteorder("<"))
+    return numpy.ascontiguousarray(array).reshape(-1).view(numpy.uint8)
 
 
-def _bytes(array: Any) -> Any:
-    return array.reshape(-1).view(sys.modules["numpy"].uint8)
+def chosen(array: Any, plan: Callable[[int], tuple[int, ...]]) -> Any:
+    """Return the elements of an array that a plan for samples takes, whatever its layout."""
+    numpy = sys.modules["numpy"]
+    at = places(plan, array.size)
+    if array.flags.c_contiguous:
+        return array.reshape(-1)[at]
+    return array[numpy.unravel_index(at, array.shape)]
 
 
-def _hash(array: Any) -> bytes:
-    return xxh3_128_digest(_bytes(array))
-
-
-@lru_cache(maxsize=32)
-def _positions(length: int) -> Any:
-    return sys.modules["numpy"].array(sampling.elements(length))
+@lru_cache(maxsize=64)
+def places(plan: Callable[[int], tuple[int, ...]], length: int) -> Any:
+    """Return the positions of a plan for samples as an array."""
+    return sys.modules["numpy"].array(plan(length))
 
 
 def _packed(dtype: Any) -> bool:
@@ -214,14 +217,11 @@ def _by_field(walk: Walk, array: Any) -> Parts:
 
 
 def _objects(walk: Walk, array: Any) -> Parts:
-    numpy = sys.modules["numpy"]
     size = array.size
     if walk.samples(size, sampling.ITEMS):
-        where = numpy.unravel_index(numpy.array(sampling.items(size)), array.shape)
-        chosen = array[where].tolist()
-        return b"/" + encoding.size(size) + (yield from mixed(walk, chosen))
+        items = chosen(array, sampling.items).tolist()
+        return b"/" + encoding.size(size) + (yield from mixed(walk, items))
     if not walk.spend(size * cost.NUMBER):
-        walk.partial = True
         return b"?" + encoding.size(size)
     return (yield from mixed(walk, array.ravel().tolist()))
 
@@ -230,20 +230,18 @@ def _extended(walk: Walk, array: Any) -> bytes:
     """Return the payload of x87 numbers: ten bytes each, and six of padding."""
     numpy = sys.modules["numpy"]
     if walk.samples(array.size, sampling.ELEMENTS):
-        array = array[numpy.unravel_index(_positions(array.size), array.shape)]
+        array = chosen(array, sampling.elements)
     walk.nbytes += array.nbytes
     if not walk.spend_bytes(array.nbytes, cost.COPIED_BYTE * 2):
-        walk.partial = True
         return b"?"
-    raw = numpy.ascontiguousarray(array).reshape(-1).view(numpy.uint8).reshape(-1, 16)
     used = 10 if numpy.finfo(numpy.longdouble).nmant == 63 else 16
-    return xxh3_128_digest(numpy.ascontiguousarray(raw[:, :used]))
+    return xxh3_128_digest(numpy.ascontiguousarray(raw(array).reshape(-1, 16)[:, :used]))
 
 
-@handles("numpy.ma.MaskedArray", "numpy.ma.core.MaskedArray", name="numpy.ma.MaskedArray")
+@handles("numpy.ma.MaskedArray")
 def _masked(walk: Walk, value: Any) -> Parts:
     numpy = sys.modules["numpy"]
-    data = numpy.ndarray.view(value, numpy.ndarray)
+    data = _plain(value)
     note_buffer(walk.reach, data)
     mask = object.__getattribute__(value, "_mask")
     head = encoding.name(f"{dtype_text(data.dtype)} {data.shape}")
@@ -252,8 +250,7 @@ def _masked(walk: Walk, value: Any) -> Parts:
     walk.reaches(identity(mask))
     note_buffer(walk.reach, mask)
     if walk.samples(data.size, sampling.ELEMENTS):
-        where = numpy.unravel_index(_positions(data.size), data.shape)
-        data, mask = data[where], mask[where]
+        data, mask = chosen(data, sampling.elements), chosen(mask, sampling.elements)
     if mask.dtype == bool:
         walk.spend_bytes(mask.nbytes)
         if not mask.any():
@@ -265,7 +262,19 @@ def _masked(walk: Walk, value: Any) -> Parts:
     return head + (yield from elements(walk, data)) + (yield mask)
 
 
-@handles("numpy.generic", mutable=False, first=True)
+def _number(value: Any, limit: int) -> str:
+    name = type(value).__name__
+    if top_level(type(value)) != "numpy" or not is_genuine(type(value)):
+        return f"<{qualified_name(type(value))} object>"
+    if name == "void":
+        return name
+    item = value.item()
+    if type(item) is str or type(item) is bytes:
+        return repr(item[: limit + 1])
+    return repr(item) if type(item) in (bool, int, float, complex) else f"{name}({value!s})"
+
+
+@handles("numpy.generic", mutable=False, first=True, describe=_number)
 def _scalar(walk: Walk, value: Any) -> Parts:
     numpy = sys.modules["numpy"]
     array = numpy.generic.__array__(value)
@@ -289,6 +298,8 @@ def _dtype(walk: Walk, value: Any) -> Parts:
 
 @handles("numpy.random.mtrand.RandomState", adapted=True)
 def _random_state(walk: Walk, value: Any) -> Parts:
+    if value is sys.modules["numpy"].random.mtrand._rand:
+        return encoding.name("numpy.random")  # the process's own is nobody's part
     # Its state is a copy of this one's.
     walk.reaches(identity(value._bit_generator))
     return (yield value.get_state(legacy=False))
@@ -301,6 +312,8 @@ def _generator(walk: Walk, value: Any) -> Parts:
 
 @handles("numpy.random.bit_generator.BitGenerator", adapted=True)
 def _bit_generator(walk: Walk, value: Any) -> Parts:
+    if value is sys.modules["numpy"].random.mtrand._rand._bit_generator:
+        return encoding.name("numpy.random")
     walk.touches(identity(getattr(value, "seed_seq", None)))
     return (yield value.state)
 
@@ -312,7 +325,9 @@ def _seed_sequence(walk: Walk, value: Any) -> Parts:
 
 @handles(random.Random)
 def _python_random(walk: Walk, value: random.Random) -> Parts:
+    if value is random._inst:
+        return encoding.name("random")
     return (yield random.Random.getstate(value))
 
 
-opaque("numpy.lib.npyio.NpzFile", "numpy.lib._npyio_impl.NpzFile")
+declare("numpy.lib.npyio.NpzFile", "numpy.lib._npyio_impl.NpzFile", entry=Entry(opaque=True))
