@@ -1,4 +1,4 @@
-"""Parsing source without a word: whoever runs it is warned then of what is odd in it."""
+"""Parsing source without showing warnings: users see those when they run it."""
 
 from __future__ import annotations
 
@@ -31,10 +31,40 @@ def parse_cell(source: str) -> ast.Module:
         try:
             return ast.parse(source, filename=_FILE)
         except SyntaxError:
-            from IPython.core.inputtransformer2 import TransformerManager
+            return ast.parse(transformed(source), filename=_FILE)
 
-            python = TransformerManager().transform_cell(source)  # type: ignore[no-untyped-call]
-            return ast.parse(python, filename=_FILE)
+
+def transformed(source: str) -> str:
+    """Return a source as IPython makes Python of it, without the transformers that users add."""
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    return str(TransformerManager().transform_cell(source))  # type: ignore[no-untyped-call]
+
+
+def leading_blanks(source: str) -> int:
+    """Return how many blank lines a source begins with, which IPython takes off."""
+    return source[: len(source) - len(source.lstrip())].count("\n")
+
+
+def bound_names(tree: ast.AST) -> Iterator[str]:
+    """Give the names that module-level code binds, or of which it sets an item or attribute."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+            inner = (each for each in ast.walk(node) if isinstance(each, ast.Global))
+            yield from (name for each in inner for name in each.names)
+            continue
+        if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store):
+            place: ast.AST = node
+            while isinstance(place, ast.Attribute | ast.Subscript):
+                place = place.value
+            if isinstance(place, ast.Name):
+                yield place.id
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        waiting.extend(ast.iter_child_nodes(node))
 
 
 @contextmanager

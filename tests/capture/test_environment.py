@@ -10,6 +10,7 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -81,6 +82,47 @@ def test_an_imported_module_keeps_its_version(installed: Path) -> None:
     install(installed, "another", "3.0", "another_module")
     __import__("another_module")
     assert (versions(census)["kept"], versions(census)["another"]) == ("1.0", "3.0")
+
+
+@pytest.mark.parametrize(
+    ("record", "modules"),
+    [
+        ("pack/__init__.py,sha256=x,1\npack/b.py,,\n", {"pack"}),
+        ("alone.py,,\nalone-1.dist-info/METADATA,,\n../../bin/tool,,\n", {"alone"}),
+        ("fast.cpython-311-x86_64-linux-gnu.so,,\n__pycache__/alone.pyc,,\n", {"fast"}),
+        ('"odd, name.py",,\n', set()),
+        ("", set()),
+    ],
+)
+def test_which_modules_are_of_a_distribution(
+    record: str, modules: set[str], installed: Path
+) -> None:
+    info = installed / "some_name-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: some-name\nVersion: 1.0\n")
+    (info / "RECORD").write_text(record)
+    census = Census()
+    for module in ("pack", "alone", "fast", "odd"):
+        sys.modules[module] = ModuleType(module)
+        assert ("some-name" in versions(census)) == (module in modules)
+        census = Census()
+        del sys.modules[module]
+
+
+def test_what_is_installed_is_read_in_pieces_and_once() -> None:
+    census = Census()
+    pieces = sum(1 for _ in census.prepare())
+    assert pieces == len(list(importlib.metadata.distributions()))
+    assert list(census.prepare()) == []
+
+
+def test_the_same_packages_as_the_standard_library_finds() -> None:
+    found = versions(Census())
+    owners = importlib.metadata.packages_distributions()
+    used = {name.partition(".")[0] for name in sys.modules} - set(sys.stdlib_module_names)
+    public = (name for name in used if not name.startswith("_"))
+    expected = {each.lower().replace("_", "-") for name in public for each in owners.get(name, ())}
+    assert {name.replace(".", "-") for name in expected} <= set(found)
 
 
 def test_broken_metadata_is_left_out(installed: Path) -> None:

@@ -24,7 +24,7 @@ import xxhash
 
 from provenance_kernel import audit
 from provenance_kernel.capture.content import Digests
-from provenance_kernel.capture.files import FileRun, FileWatch
+from provenance_kernel.capture.files import READ_FIRST, FileRun, FileWatch
 from provenance_kernel.capture.traffic import Traffic
 from provenance_kernel.records import Event, FileAccess
 
@@ -208,7 +208,7 @@ CASES: dict[str, tuple[Callable[[], object], list[Row]]] = {
         [("/dev/urandom", "r,device", None, None)],
     ),
     "null": (lambda: _low_level(os.devnull, os.O_RDONLY), []),
-    "changed elsewhere": (_changed_elsewhere, [("a", "r,changed", A, b"other")]),
+    "changed elsewhere": (_changed_elsewhere, [("a", "r,changed", None, b"other")]),
     "chdir": (_chdir, [("a", "r", A, A), ("sub/a", "w", None, B)]),
     "anonymous": (_anonymous, []),
     "source of a cell": (lambda: linecache.getlines("/tmp/ipykernel_1/2.py"), []),
@@ -288,6 +288,93 @@ def test_a_large_file_is_sampled_and_says_so(project: Path) -> None:
     assert [a.mode for a in before + after] == ["r,sampled"] * 2
     assert before[0].nbytes == size
     assert before[0].digest_before != after[0].digest_before
+
+
+LARGE, OTHER = bytes(READ_FIRST + 1), b"x" * (READ_FIRST + 1)
+
+LARGE_CASES: dict[str, tuple[Callable[[], object], list[Row]]] = {
+    "read": (lambda: _read("large"), [("large", "r", LARGE, LARGE)]),
+    "write over": (lambda: _write("large", OTHER), [("large", "w,unread", None, OTHER)]),
+    "append": (lambda: _write("large", b"x", "ab"), [("large", "a,unread", None, LARGE + b"x")]),
+    "open to update, and do not": (
+        lambda: _low_level("large", os.O_RDWR),
+        [("large", "r+", LARGE, LARGE)],
+    ),
+    "rename": (
+        lambda: os.rename("large", "c"),
+        [("c", "w", None, LARGE), ("large", "rename", LARGE, None)],
+    ),
+    "second name": (
+        lambda: (os.link("large", "c"), os.remove("large")),
+        [("c", "link", None, LARGE), ("large", "remove", LARGE, None)],
+    ),
+    "remove": (lambda: os.remove("large"), [("large", "remove,unread", None, None)]),
+    "read, write over": (
+        lambda: (_read("large"), _write("large", OTHER)),
+        [("large", "r,w,unread", None, OTHER)],
+    ),
+    "read, changed, written": (
+        lambda: (_read("large"), os.utime("large", (OLD + 1, OLD + 1)), _write("large", OTHER)),
+        [("large", "r,w,changed", None, OTHER)],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", LARGE_CASES)
+def test_a_large_file_is_not_read_while_the_cell_waits(
+    case: str, project: Path, watch: FileWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    (project / "large").write_bytes(LARGE)
+    os.utime(project / "large", (OLD, OLD))
+    act, expected = LARGE_CASES[case]
+    real = watch.digests._read
+    with recording(watch) as (_, accesses, _events):
+        with monkeypatch.context() as patch:
+            patch.setattr(watch.digests, "_read", lambda path: pytest.fail(f"{path} was read"))
+            act()
+        assert watch.digests._read == real
+    found = sorted((a.path, a.mode, a.digest_before, a.digest_after) for a in accesses)
+    assert found == [
+        (path, mode, before and digest(before), after and digest(after))
+        for path, mode, before, after in expected
+    ]
+
+
+def test_what_is_read_before_it_is_overwritten_is_bounded_for_a_run(
+    project: Path, watch: FileWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("provenance_kernel.capture.files.READ_FIRST_PER_RUN", len(A))
+    with recording(watch) as (_, accesses, _events):
+        _write(str(project / "a"), b"new")
+        _write(str(project / "b"), b"new")
+    assert [(each.mode, each.digest_before) for each in accesses] == [
+        ("w", digest(A)),
+        ("w,unread", None),
+    ]
+
+
+def test_a_file_that_the_process_has_locked_is_not_opened(project: Path, watch: FileWatch) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    other = (
+        "import fcntl, sys\n"
+        "with open(sys.argv[1], 'r+b') as file:\n"
+        "    fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)"
+    )
+    with recording(watch) as (_, first, _events):
+        file = open(project / "a", "r+b", buffering=0)  # noqa: SIM115
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        file.write(B)
+    # Had the file been opened and closed for its digest, the lock would be gone.
+    with file, recording(watch) as (_, second, _events):
+        locked = subprocess.run(
+            [sys.executable, "-c", other, str(project / "a")], capture_output=True, text=True
+        )
+        fcntl.lockf(file, fcntl.LOCK_UN)
+        _read(str(project / "a"))
+    assert [(each.mode, each.digest_after) for each in first] == [("r+,locked", None)]
+    assert "BlockingIOError" in locked.stderr
+    assert [(each.mode, each.digest_after) for each in second] == [("r", digest(B))]
 
 
 def test_an_unchanged_file_is_read_once_and_a_changed_one_again(project: Path) -> None:
@@ -551,15 +638,15 @@ def test_a_task_that_outlives_its_run_is_not_seen(watch: FileWatch, project: Pat
     assert asyncio.run(cell()) == ([], set())
 
 
-def test_an_interrupt_while_a_digest_is_made_reaches_the_cell(
+def test_an_interrupt_while_a_file_is_looked_at_reaches_the_cell(
     watch: FileWatch, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(path: str, *, trust: bool = True) -> None:
+    def interrupted(path: str) -> None:
         raise KeyboardInterrupt
 
     with recording(watch) as (run, _accesses, _events):
         with monkeypatch.context() as patch:
-            patch.setattr(watch.digests, "of", interrupted)
+            patch.setattr(watch.digests, "look", interrupted)
             with pytest.raises(KeyboardInterrupt):
                 _read(str(project / "a"))
         assert _read(str(project / "b")) == B
@@ -639,8 +726,11 @@ def test_paths_are_bounded_and_the_bound_is_recorded(
     with recording(watch) as (_, accesses, events):
         for number in range(5):
             _write(str(project / str(number)), A)
+        _read(str(project / "0"))
+        _read(str(project / "a"))
+        Path(os.__file__).read_text()
     assert len(accesses) == 3
-    assert [e.message for e in events] == ["2 more accesses to files were not recorded"]
+    assert [e.message for e in events] == ["3 more accesses to files were not recorded"]
 
 
 def test_a_run_may_end_in_another_context(watch: FileWatch, project: Path) -> None:

@@ -8,24 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from provenance_kernel.capture.git import commit_of
-
-
-def git(folder: Path, *arguments: str) -> str:
-    variables = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("GIT_")},
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_CONFIG_NOSYSTEM": "1",
-        **{
-            f"GIT_{who}_{what}": "a@b"
-            for who in ("AUTHOR", "COMMITTER")
-            for what in ("NAME", "EMAIL")
-        },
-    }
-    return subprocess.run(
-        ["git", "-c", "protocol.file.allow=always", *arguments],
-        cwd=folder, env=variables, check=True, capture_output=True, text=True,
-    ).stdout.strip()  # fmt: skip
+from provenance_kernel.capture.git import CHANGES, Commit, commit_of, told
+from support.repositories import git
 
 
 @pytest.fixture
@@ -49,7 +33,54 @@ def test_clean_then_dirty(repository: Path) -> None:
     (repository / "a").write_text("changed\n")
     found = commit_of(repository)
     assert found is not None
-    assert (found.id, found.dirty) == (head, True)
+    assert found == Commit(head, True, ("a",))
+
+
+def test_what_was_not_committed_is_bounded(repository: Path) -> None:
+    names = [f"b {at:03} é" for at in range(CHANGES + 2)]
+    for name in names:
+        (repository / name).write_text("b")
+    git(repository, "add", ".")
+    found = commit_of(repository)
+    assert found is not None
+    assert found.changes == (*names[:CHANGES], "… and 2 more")
+
+
+def test_a_conflict_is_not_committed(repository: Path) -> None:
+    for branch, text in (("one", "1\n"), ("two", "2\n")):
+        git(repository, "checkout", "-qb", branch, "HEAD" if branch == "one" else "HEAD~1")
+        (repository / "a").write_text(text)
+        git(repository, "commit", "-qam", branch)
+    with pytest.raises(subprocess.CalledProcessError):
+        git(repository, "merge", "-q", "one")
+    found = commit_of(repository)
+    assert found is not None
+    assert found.changes == ("a",)
+
+
+C, D = Commit("c", True, ("a", "b")), Commit("d", False)
+
+
+@pytest.mark.parametrize(
+    ("before", "found", "known", "words"),
+    [
+        (None, None, None, None),
+        (None, C, C, None),
+        (C, None, C, None),
+        (C, Commit("c", None), C, None),
+        (C, C, C, None),
+        (Commit("c", None), C, C, None),
+        (C, D, D, "before, the commit was c, not committed: a, b"),
+        (D, C, C, "before, the commit was d, nothing changed"),
+        (Commit(None, False), D, D, "before, the commit was none, nothing changed"),
+    ],
+)
+def test_two_looks(
+    before: Commit | None, found: Commit | None, known: Commit | None, words: str | None
+) -> None:
+    assert told(found, before) == known
+    if before is not None and known is not None:
+        assert before.followed_by(known) == words
 
 
 @pytest.mark.parametrize("change", ["staged", "removed", "added"])

@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from sklearn.ensemble import RandomForestClassifier
 from provenance_kernel.capture.randomness import (
     NOT_LOADED,
     Randomness,
+    began_with,
+    begin_again,
     restore,
     seed_candidates,
 )
@@ -229,7 +232,7 @@ def _python(code: str) -> list[str]:
 
 LATE = """
 import sys
-from provenance_kernel.capture.randomness import Randomness, NOT_LOADED
+from provenance_kernel.capture.randomness import Randomness, NOT_LOADED, restore
 assert not {"numpy", "torch"} & sys.modules.keys()
 r = Randomness(); run = r.begin()
 import numpy as np
@@ -237,7 +240,11 @@ import numpy.random
 %s
 rows, events = r.end(run, "t", "c", [7])
 late = [row for row in rows if row.digest_before == NOT_LOADED]
-print([(row.generator, row.state_before) for row in late], len(events))
+for row in late:
+    if row.state_before is not None:
+        # It is where the draw began.
+        assert restore("numpy", row.state_before) and np.random.rand() == first
+print([(row.generator, row.state_before and "known") for row in late], len(events))
 """
 
 
@@ -245,7 +252,7 @@ print([(row.generator, row.state_before) for row in late], len(events))
     ("act", "seen"),
     [
         ("", "[] 0"),
-        ("np.random.rand()", "[('numpy', None)] 1"),
+        ("first = np.random.rand()", "[('numpy', 'known')] 1"),
         ("np.random.seed(7)", "[('numpy', None)] 0"),
         ("np.random.seed(7); np.random.rand()", "[('numpy', None)] 0"),
     ],
@@ -327,3 +334,31 @@ def test_numpy_with_another_bit_generator_is_recorded_and_replayed() -> None:
         assert np.random.rand() == expected
     finally:
         np.random.set_bit_generator(kept)
+
+
+MADE: dict[str, tuple[Callable[[], Any], str]] = {
+    "default_rng": (np.random.default_rng, "numpy.random._generator.default_rng"),
+    "RandomState": (np.random.RandomState, "numpy.random.mtrand.RandomState"),
+    "PCG64": (np.random.PCG64, "numpy.random._pcg64.PCG64"),
+    "SeedSequence": (np.random.SeedSequence, "numpy.random.bit_generator.SeedSequence"),
+}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_what_a_generator_of_numpys_was_made_from_is_kept(name: str) -> None:
+    make, function = MADE[name]
+    made = make()
+    bits = getattr(made, "_bit_generator", made)
+    seeds = getattr(bits, "seed_seq", bits)
+    assert began_with(function, {}, made) == ("numpy", str(seeds.entropy))
+    assert began_with(function, {"seed": "3"}, made) is None
+
+
+def test_a_generator_of_pythons_begins_again_as_it_was_made() -> None:
+    made, other = random.Random(), random.Random()
+    began = began_with("random.Random", {}, made)
+    assert began is not None
+    drawn = [made.random() for _ in range(3)]
+    begin_again(other, began[1])
+    assert [other.random() for _ in range(3)] == drawn
+    assert began_with("random.random", {}, made.random()) is None

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import ast
 import string
+import time
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provenance_kernel.capture.secrets import (
-    looks_secret,
-    redact_arguments,
-    redact_source,
-    redact_text,
-    redact_value,
-)
+from provenance_kernel.capture.secrets.names import looks_secret
+from provenance_kernel.capture.secrets.source import redact_source
+from provenance_kernel.capture.secrets.text import redact_text, redact_value
+from support.growth import is_linear
 
 # Keys are put together from parts, so that no scanner takes this table for a leak.
 ALNUM = (string.ascii_uppercase + string.digits + string.ascii_lowercase) * 3
@@ -296,13 +295,6 @@ def test_no_value_stays_no_value() -> None:
     assert redact_value("password", None) is None
 
 
-def test_arguments() -> None:
-    assert redact_arguments({"user": "'ann'", "password": "'hunter2'"}) == {
-        "user": "'ann'",
-        "password": "redacted",
-    }
-
-
 @pytest.mark.parametrize(
     "name",
     words(
@@ -344,3 +336,63 @@ def test_what_parsed_still_parses(text: str) -> None:
     except (SyntaxError, ValueError):
         return
     ast.parse(stored)
+
+
+# Texts that made patterns go back over what they had read, again and again.
+REPEATED = [
+    *(
+        "eyJ-",
+        "a=",
+        "a =",
+        "a: ",
+        "a:",
+        "a.b.",
+        "a.",
+        "a-",
+        "a_b_",
+        "0a",
+        "deadbeef",
+        " ",
+        "\t",
+        "\n",
+    ),
+    *("sk-", "key-", "xox", "SG.", "ghp_", "AKIA", "://", "://a:", "@", "sig=", "pwd=", "pwd=x;"),
+    *("password=", "password= ", "token: ", "connection string ", "Bearer ", "authorization: "),
+    *("='", '="', "'", "\\", "#", "[", "]", "%", "!", "x = 'a' ", "--password ", "%env A "),
+    DASHES + "BEGIN ",
+]
+
+
+WAYS_IN: dict[str, Callable[[str], object]] = {
+    "value": lambda text: redact_value("x", repr(text)),
+    "text": redact_text,
+    "source": redact_source,
+}
+
+
+@pytest.mark.parametrize("way", WAYS_IN)
+@pytest.mark.parametrize("unit", REPEATED)
+def test_time_grows_with_the_length_of_the_text(way: str, unit: str) -> None:
+    # A hint of a secret, or the text would not be looked at.
+    assert is_linear(WAYS_IN[way], lambda size: "password " + unit * (size // len(unit)), 600_000)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("unit", REPEATED)
+def test_eight_megabytes_of_it(unit: str) -> None:
+    text = "password " + unit * (8_000_000 // len(unit))
+    began = time.process_time()
+    redact_text(text)
+    # A few tenths of a second where the machine does nothing else; with squares it would be hours.
+    assert time.process_time() - began < 5
+
+
+def test_a_password_after_a_colon_that_no_name_comes_before() -> None:
+    assert "hunter2" not in redact_text("if x(): password = 'hunter2'")
+
+
+def test_a_signed_token_behind_a_border() -> None:
+    token = "ey" + "Jhbcde12345." + "ey" + "Jhbcde12345.abc"
+    assert redact_text(f"token-{token}") == "token-redacted"
+    assert redact_text(f"x={token}, y") == "x=redacted, y"
+    assert redact_text(f"x.{token}") == "x.redacted"

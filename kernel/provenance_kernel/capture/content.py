@@ -12,6 +12,7 @@ import threading
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from io import FileIO
 from typing import Final, Literal
 
 import xxhash
@@ -33,7 +34,8 @@ Identity = tuple[int, int, int, int]  # device, inode, size, modification time i
 class Content:
     """What a path held at one moment; `note` says why there is no digest, or how it was made.
 
-    Notes: `sampled`, `changing` (while it was read), `locked` (a database this process has open).
+    Notes: `sampled`, `changing` (while it was read), `locked` (this process may have locks on it),
+    `unread` (larger than was asked for).
     """
 
     kind: Kind
@@ -49,18 +51,23 @@ class Digests:
     def __init__(self, limit: int = LIMIT) -> None:
         self.limit = limit
         self._kept: OrderedDict[Identity, tuple[str, str | None]] = OrderedDict()
-        self._databases: set[tuple[int, int]] = set()
-        self._database_paths: set[str] = set()
+        self._locked: set[tuple[int, int]] = set()
+        self._locked_paths: set[str] = set()
         self._lock = threading.Lock()
 
-    def never_open(self, path: str) -> None:
-        """Leave a file alone from now on: closing it would drop this process's locks on it."""
-        self._database_paths.add(path)  # it may not exist yet
+    def never_open(self, file: str | int, now: bool = True) -> None:
+        """Leave a file alone from now on: closing it would drop this process's locks on it.
+
+        `file` is its path or a descriptor; `now` is false when the locks are gone.
+        """
+        if isinstance(file, str):
+            self._locked_paths.add(file)  # it may not exist yet
         try:
-            status = os.stat(path)
+            status = os.stat(file)
         except (OSError, ValueError):
             return
-        self._databases.add((status.st_dev, status.st_ino))
+        change = self._locked.add if now else self._locked.discard
+        change((status.st_dev, status.st_ino))
 
     def look(self, path: str) -> Content:
         """Return what a path is, without reading it."""
@@ -75,15 +82,20 @@ class Digests:
             return Content(kind)
         return Content("file", nbytes=status.st_size, identity=_identity(status))
 
-    def of(self, path: str, *, trust: bool = True) -> Content:
-        """Return a path's content; `trust` accepts a digest remembered for an unchanged file."""
+    def of(self, path: str, *, trust: bool = True, at_most: int | None = None) -> Content:
+        """Return a path's content; `trust` accepts a digest remembered for an unchanged file.
+
+        With `at_most`, a file of more bytes is not read.
+        """
         seen = self.look(path)
         if seen.kind != "file" or seen.identity is None:
             return seen
         if trust and (kept := self._kept.get(seen.identity)) is not None:
             return Content("file", kept[0], seen.nbytes, seen.identity, kept[1])
-        if path in self._database_paths or seen.identity[:2] in self._databases:
+        if path in self._locked_paths or seen.identity[:2] in self._locked:
             return Content("file", None, seen.nbytes, seen.identity, "locked")
+        if at_most is not None and (seen.nbytes or 0) > at_most:
+            return Content("file", None, seen.nbytes, seen.identity, "unread")
         content = self._read(path)
         if content.note == "changing":
             content = self._read(path)
@@ -106,7 +118,8 @@ class Digests:
             if kind != "file":
                 return Content(kind)
             sampled = before.st_size > self.limit
-            digest = (_sample if sampled else _whole)(descriptor, before.st_size)
+            with FileIO(descriptor, closefd=False) as file:
+                digest = (_sample if sampled else _whole)(file, before.st_size)
             after = os.fstat(descriptor)
         except OSError:
             return Content("unreadable")
@@ -142,34 +155,24 @@ def _kind(mode: int) -> Kind:
     return "socket" if stat.S_ISSOCK(mode) else "device"
 
 
-def _whole(descriptor: int, size: int) -> str:
+def _whole(file: FileIO, size: int) -> str:
     state = xxhash.xxh3_128()
-    buffer = bytearray(min(BLOCK, size) or 1)
-    view = memoryview(buffer)
+    view = memoryview(bytearray(min(BLOCK, size) or 1))
     # No further than the size it had: a log that grows as fast as it is read would not end.
-    while size > 0:
-        count = os.readv(descriptor, [buffer]) if hasattr(os, "readv") else _fill(descriptor, view)
-        if not count:
-            break
+    while size > 0 and (count := file.readinto(view)):
         state.update(view[: min(count, size)])
         size -= count
     return state.hexdigest()
 
 
-def _fill(descriptor: int, view: memoryview) -> int:
-    data = os.read(descriptor, len(view))
-    view[: len(data)] = data
-    return len(data)
-
-
-def _sample(descriptor: int, size: int) -> str:
+def _sample(file: FileIO, size: int) -> str:
     state = xxhash.xxh3_128(size.to_bytes(8, "little"))
     last = max(size - BLOCK, 0)
     step = last // (SAMPLES - 1)
     for part in range(SAMPLES):
-        os.lseek(descriptor, last if part == SAMPLES - 1 else part * step, os.SEEK_SET)
+        file.seek(last if part == SAMPLES - 1 else part * step)
         left = BLOCK
-        while left and (data := os.read(descriptor, left)):
+        while left and (data := file.read(left)):
             state.update(data)
             left -= len(data)
     return state.hexdigest()

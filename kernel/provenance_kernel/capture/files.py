@@ -5,37 +5,47 @@ one is bounded, and no fault leaves it. The run is found through a context varia
 
 How a row of `file_access` reads: `mode` is the modes of all accesses in the order they were first
 made (`r`, `w`, `a`, `x`, `r+`, `import`, `remove`, `rename`, `truncate`, `link`, `connect`), then
-notes: `sampled` (too large to read whole), `changed` (its content is another after the run, which
-did not open it for writing), `changing` (it was written to while its digest was made), `locked` (a
-database that is open here), `missing`, `unreadable`, `directory`, `fifo`, `socket`, `device`. The
-digests are NULL where the content is not known. Scratch files, made and removed by one run in the
-temporary folder, leave no row.
+notes: `sampled` (too large to read whole), `changed` (since the run opened it, and not by the run,
+as far as was seen: what it read is not known), `unread` (too large to be read before the run wrote
+to it), `changing` (it was written to while its digest was made), `locked` (a database that is open
+here, or a file that this process locked), `missing`, `unreadable`, `directory`, `fifo`, `socket`,
+`device`. The digests are NULL where the content is not known. Scratch files, made and removed by
+one run in the temporary folder, leave no row.
+
+While the cell runs, a file that it opens is looked at and not read: its content is taken when the
+run has ended, if the file is then the one that was opened, by its place, size and time. What a run
+is about to write to is read first if it is small.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextvars import ContextVar, Token
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Any, Final, cast
 from urllib.parse import unquote, urlsplit
 
 from provenance_kernel.audit import listen
-from provenance_kernel.capture import importing
 from provenance_kernel.capture.content import Content, Digests
-from provenance_kernel.capture.processes import describe_process
+from provenance_kernel.capture.file_events import HANDLERS
 from provenance_kernel.capture.traffic import Traffic
 from provenance_kernel.records import Event, FileAccess, new_id, utc_now
 from provenance_kernel.types import Evidence
 
 PATHS_PER_RUN: Final = 1000
-EVENTS_PER_RUN: Final = 100
 ITEMS_PER_ARGUMENT: Final = 256
+# What is read while the cell waits, of one file and of all: 0.1 ms and 3 ms where memory has them.
+READ_FIRST: Final = 256 * 1024
+READ_FIRST_PER_RUN: Final = 8 * 1024 * 1024
 
+# Whoever reads a file must know of locks on it from before the run.
+_ALWAYS = frozenset({"sqlite3.connect", "fcntl.lockf"})
 _WRITING = frozenset({"w", "a", "x", "r+", "truncate", "connect"})
+_READ_ONLY = frozenset({"r", "rb", "rt"})
+_LEAVING_AS_IT_IS = frozenset({"r", "import", "link"})
 # A native reader may hold a lock of this process on such a file: it is named but not opened.
 _DATABASE_SUFFIXES = (".db", ".sqlite", ".sqlite3", ".db3", ".duckdb", ".ddb", ".mdb", ".gdbm")
 _DATASET_SUFFIXES = (".parquet", ".zarr", ".lance", ".delta", ".feather", ".n5")
@@ -47,6 +57,8 @@ class _Use:
     before: Content
     evidence: Evidence
     modes: dict[str, None] = field(default_factory=dict)
+    # Whether the run has been about to change it.
+    altered: bool = False
 
 
 @dataclass(slots=True)
@@ -60,6 +72,7 @@ class FileRun:
     events: dict[tuple[str, str], None] = field(default_factory=dict)
     ports: set[Any] = field(default_factory=set)
     dropped: int = 0
+    read_first: int = 0
     fault: str | None = None
     began: int = field(default_factory=time.time_ns)
     closed: bool = False
@@ -84,7 +97,8 @@ class FileWatch:
         _watch = self
         if not _hooked:
             _hooked = True
-            listen(_HANDLERS, _hear)
+            listen(HANDLERS, _hear)
+            listen(("open",), _hear_open)
             if hasattr(os, "register_at_fork"):
                 # A forked worker's files cannot reach the record: spare it the digests.
                 os.register_at_fork(after_in_child=_forget)
@@ -101,8 +115,8 @@ class FileWatch:
         run._token = _current.set(run)
         return run
 
-    def end(self, run: FileRun) -> tuple[list[FileAccess], list[Event]]:
-        """Stop attributing, and return the rows. What tasks of the run do later is not seen."""
+    def leave(self, run: FileRun) -> None:
+        """Attribute nothing more to a run, in the context that it began in."""
         run.closed = True
         token, run._token = run._token, None
         if token is not None:
@@ -110,6 +124,10 @@ class FileWatch:
                 _current.reset(token)
             except ValueError:  # ended in another context than it began in
                 _current.set(None)
+
+    def end(self, run: FileRun) -> tuple[list[FileAccess], list[Event]]:
+        """Return the rows of a run. What its tasks do later is not seen."""
+        self.leave(run)
         quiet = _current.set(None)
         try:
             return self._rows(run)
@@ -147,7 +165,7 @@ class FileWatch:
         content = self.digests.look(path)
         if content.kind != "file":
             if content.kind == "directory" and path.endswith(_DATASET_SUFFIXES):
-                self._use(run, path, "r", content, "inferred")
+                self._inferred(run, path, "r", content)
             return
         quiet = _current.set(None)
         try:
@@ -158,13 +176,13 @@ class FileWatch:
         # Written by this run, if its time says so: what it held before is then not known.
         written = content.identity is not None and content.identity[3] >= run.began - 10_000_000
         before = Content("file") if written else content
-        self._use(run, path, "w" if written else "r", before, "inferred")
+        self._inferred(run, path, "w" if written else "r", before)
 
-    def _use(self, run: FileRun, path: str, mode: str, before: Content, evidence: Evidence) -> None:
+    def _inferred(self, run: FileRun, path: str, mode: str, before: Content) -> None:
         if len(run.uses) >= PATHS_PER_RUN:
             run.dropped += 1
             return
-        run.uses[path] = _Use(path, before, evidence, {mode: None})
+        run.uses[path] = _Use(path, before, "inferred", {mode: None}, altered=mode == "w")
 
     def touch(self, run: FileRun, raw: object, mode: str, folder: int = -1) -> None:
         """Note that a path is about to be used, and what it holds as yet."""
@@ -173,15 +191,35 @@ class FileWatch:
             return
         use = run.uses.get(path)
         if use is None:
-            content = self.digests.of(path)
+            if len(run.uses) >= PATHS_PER_RUN:
+                run.dropped += 1
+                return
+            content = self.digests.look(path)
             if content.kind == "directory" and mode in _WRITING:
                 return  # for a file without a name in it (`tempfile`), or in vain
-            self._use(run, path, mode, content, "opened")
+            use = run.uses[path] = _Use(path, content, "opened", {mode: None})
         elif use.evidence == "inferred":
             use.evidence = "opened"
             use.modes = {mode: None}
         elif mode != "r" or "import" not in use.modes:
             use.modes.setdefault(mode)
+        if not use.altered and mode not in _LEAVING_AS_IT_IS:
+            use.altered = True
+            self._read_first(run, use)
+
+    def _read_first(self, run: FileRun, use: _Use) -> None:
+        """Take what a file holds that is about to be changed, if that is quickly done."""
+        before = use.before
+        if before.kind != "file" or before.digest is not None:
+            return
+        size = before.nbytes or 0
+        room = min(READ_FIRST, READ_FIRST_PER_RUN - run.read_first)
+        content = self.digests.of(use.path, at_most=room)
+        if content.identity != before.identity:
+            use.before = replace(before, note="changed")
+            return
+        run.read_first += size if size <= room else 0
+        use.before = content
 
     def _absolute(self, raw: object, folder: int) -> str | None:
         if isinstance(raw, int) or raw is None:
@@ -195,48 +233,58 @@ class FileWatch:
         return None if "\0" in path else os.path.abspath(path)
 
     def _rows(self, run: FileRun) -> tuple[list[FileAccess], list[Event]]:
-        accesses = []
-        for use in list(run.uses.values()):
-            row = self._row(run, use)
-            if row is not None:
-                accesses.append(row)
+        uses = [(use, self._after(use)) for use in list(run.uses.values())]
+        # A file that was moved, or a second name of one, has its digest from the other place.
+        known = {each.identity: each.digest for _, each in uses if each.identity and each.digest}
+        for use, _ in uses:
+            before = use.before
+            if before.digest is None and before.note in (None, "unread"):
+                digest = known.get(before.identity) if before.identity else None
+                if digest is not None:
+                    use.before = replace(before, digest=digest, note=None)
+        rows = [self._row(run, use, after) for use, after in uses]
         notes = [*run.events]
         if run.dropped:
             notes.append(("files", f"{run.dropped} more accesses to files were not recorded"))
         if run.fault:
             notes.append(("fault", f"file capture: {run.fault}"))
         now = utc_now()
-        return accesses, [
+        return [row for row in rows if row is not None], [
             Event(new_id(), run.trial_id, run.cell_run_id, kind, message, now)
             for kind, message in notes
         ]
 
-    def _row(self, run: FileRun, use: _Use) -> FileAccess | None:
-        before = use.before
-        written = not _WRITING.isdisjoint(use.modes) or "w" in use.modes
+    def _after(self, use: _Use) -> Content:
+        """Return what a file holds now that the run has ended, and note what it held before."""
+        before, after = use.before, self.digests.look(use.path)
+        if after.kind != "file":
+            return after
         if use.evidence == "inferred" and use.path.lower().endswith(_DATABASE_SUFFIXES):
-            after = before if not written else self.digests.look(use.path)
-        else:
-            after = self.digests.look(use.path)
-            if after.kind == "file" and not written and after.identity == before.identity:
-                after = before
-            elif after.kind == "file":
-                # A mapping's writes need not have moved the file's time yet.
-                after = self.digests.of(use.path, trust=not written)
+            return after if use.altered else before
+        if use.altered or before.kind != "file":
+            # A mapping's writes need not have moved the file's time yet.
+            return self.digests.of(use.path, trust=not use.altered)
+        if before.digest is not None and after.identity == before.identity:
+            return before
+        after = self.digests.of(use.path)
+        if after.identity == before.identity:
+            use.before = after
+        elif after.note != "changing" and before.note is None:
+            use.before = replace(before, note="changed")
+        return after
+
+    def _row(self, run: FileRun, use: _Use, after: Content) -> FileAccess | None:
+        before = use.before
         gone = after.kind == "missing"
-        if gone and written and before.kind == "missing" and self.traffic.is_scratch(use.path):
+        if gone and use.altered and before.kind == "missing" and self.traffic.is_scratch(use.path):
             return None
-        words = list(use.modes)
-        notes = [note for note in (before.note, after.note) if note]
         kind = before.kind if gone else after.kind
+        notes = [note for note in (before.note, after.note) if note]
         if kind != "file":
             notes.append(kind)
         elif gone and not use.modes.keys() & {"remove", "rename"}:
             notes.append("missing")
-        known = before.digest is not None and after.digest is not None
-        if known and before.digest != after.digest and not written and not _moves(use.modes):
-            notes.append("changed")
-        words += [note for note in dict.fromkeys(notes) if note not in words]
+        words = [*use.modes, *(each for each in dict.fromkeys(notes) if each not in use.modes)]
         return FileAccess(
             id=new_id(),
             cell_run_id=run.cell_run_id,
@@ -249,16 +297,25 @@ class FileWatch:
         )
 
 
-def _moves(modes: Mapping[str, None]) -> bool:
-    return "rename" in modes or "remove" in modes or "link" in modes
-
-
 def _hear(event: str, args: tuple[Any, ...]) -> None:
     run = _current.get()
     if run is not None and run.closed:  # a task that outlived its run
         run = None
-    if run is not None or event == "sqlite3.connect":
+    if run is not None or event in _ALWAYS:
         _note(event, args, run)
+
+
+def _hear_open(event: str, args: tuple[Any, ...]) -> None:
+    run = _current.get()
+    if run is None:
+        return
+    if len(run.uses) >= PATHS_PER_RUN and not run.closed and _watch is not None:
+        # A cell that opens files by the thousand: no more is done for one than to count it.
+        raw, mode = args[:2]
+        if type(raw) is str and type(mode) is str and mode in _READ_ONLY:
+            run.dropped += raw not in run.uses and not _watch.traffic.ignores(raw)
+            return
+    _hear(event, args)
 
 
 def _note(event: str, args: tuple[Any, ...], run: FileRun | None) -> None:
@@ -268,7 +325,7 @@ def _note(event: str, args: tuple[Any, ...], run: FileRun | None) -> None:
     # Our own reading must not be noted; the variable is per context, so other threads' still is.
     quiet = _current.set(None)
     try:
-        _HANDLERS[event](watch, run, args)
+        HANDLERS[event](watch, run, args)
     except Exception as error:  # not KeyboardInterrupt: that is the user's, and for the user's call
         if run is not None:
             run.fault = f"{event}: {type(error).__name__}"
@@ -278,157 +335,3 @@ def _note(event: str, args: tuple[Any, ...], run: FileRun | None) -> None:
 
 def _forget() -> None:
     _current.set(None)
-
-
-def _on_open(watch: FileWatch, run: FileRun, args: tuple[Any, ...]) -> None:
-    if args in run.seen:
-        return
-    raw, mode, flags = args
-    if len(run.seen) < 10 * PATHS_PER_RUN:
-        run.seen.add(args)
-    if type(raw) is str and raw.endswith(".pyc"):
-        source = watch.traffic.module_source(raw)
-        if source is not None and mode in ("r", "rb"):
-            watch.touch(run, source, "import")
-        return
-    watch.touch(run, raw, _mode(mode, flags))
-
-
-def _mode(mode: str | None, flags: int) -> str:
-    """Return `r`, `w`, `a`, `x` or `r+` for the two ways there are to say so."""
-    if mode is not None:
-        letters = mode.replace("b", "").replace("t", "").replace("U", "")
-        return (
-            "w"
-            if letters.startswith("w")
-            else letters[:1]
-            if letters[:1] in "ax"
-            else letters or "r"
-        )
-    access = flags & (os.O_RDONLY | os.O_WRONLY | os.O_RDWR)
-    if access == os.O_RDONLY:
-        return "r"
-    if flags & os.O_APPEND:
-        return "a"
-    return "w" if flags & (os.O_TRUNC | os.O_EXCL) or access == os.O_WRONLY else "r+"
-
-
-def _on_connect_database(watch: FileWatch, run: FileRun | None, args: tuple[Any, ...]) -> None:
-    raw = os.fsdecode(args[0])
-    if raw.startswith("file:"):
-        raw = unquote(urlsplit(raw).path)
-    if not raw or raw == ":memory:" or raw.startswith(":"):
-        return
-    path = os.path.abspath(raw)
-    if run is not None:
-        watch.touch(run, path, "connect")
-    watch.digests.never_open(path)
-
-
-def _on_remove(watch: FileWatch, run: FileRun, args: tuple[Any, ...]) -> None:
-    watch.touch(run, args[0], "remove", args[1] if len(args) > 1 else -1)
-    run.seen.clear()
-
-
-def _on_rename(watch: FileWatch, run: FileRun, args: tuple[Any, ...]) -> None:
-    source, target, source_folder, target_folder = args
-    watch.touch(run, source, "rename", source_folder)
-    watch.touch(run, target, "w", target_folder)
-    run.seen.clear()
-
-
-def _on_truncate(watch: FileWatch, run: FileRun, args: tuple[Any, ...]) -> None:
-    watch.touch(run, args[0], "truncate")
-
-
-def _on_link(watch: FileWatch, run: FileRun, args: tuple[Any, ...]) -> None:
-    watch.touch(run, args[1], "link", args[-1] if isinstance(args[-1], int) else -1)
-
-
-def _on_chdir(watch: FileWatch, run: FileRun, args: tuple[Any, ...]) -> None:
-    run.seen.clear()  # relative paths mean other files from here on
-
-
-def _event(run: FileRun, kind: str, message: str) -> None:
-    if len(run.events) < EVENTS_PER_RUN:
-        run.events.setdefault((kind, message))
-
-
-def _on_socket(watch: FileWatch, run: FileRun, args: tuple[Any, ...]) -> None:
-    address = args[1]
-    if isinstance(address, tuple) and len(address) >= 2:
-        if address[1] not in run.ports:  # else looked up by name before: the name says more
-            _event(run, "network", _host_and_port(address[0], address[1]))
-    elif isinstance(address, str | bytes) and address:
-        _event(run, "network", f"unix:{os.fsdecode(address)}")
-
-
-def _on_lookup(watch: FileWatch, run: FileRun, args: tuple[Any, ...]) -> None:
-    host, port = args[0], args[1] if len(args) > 1 else None
-    if host:
-        run.ports.add(port)
-        _event(run, "network", _host_and_port(host, port))
-
-
-def _on_url(watch: FileWatch, run: FileRun, args: tuple[Any, ...]) -> None:
-    parts = urlsplit(str(args[0]))
-    if parts.scheme == "file":
-        watch.touch(run, unquote(parts.path), "r")
-    elif parts.hostname:
-        port = parts.port or {"http": 80, "https": 443, "ftp": 21}.get(parts.scheme)
-        run.ports.add(port)
-        _event(run, "network", _host_and_port(parts.hostname, port))
-
-
-def _host_and_port(host: object, port: object) -> str:
-    name = host.decode("ascii", "replace") if isinstance(host, bytes) else str(host)
-    name = f"[{name}]" if ":" in name else name
-    return name if port in (None, 0, "") else f"{name}:{port}"
-
-
-def _on_process(watch: FileWatch, run: FileRun, args: tuple[Any, ...]) -> None:
-    _event(run, "subprocess", describe_process(args[0], args[1] if len(args) > 1 else None))
-
-
-def _on_spawn(watch: FileWatch, run: FileRun, args: tuple[Any, ...]) -> None:
-    _event(run, "subprocess", describe_process(args[1], args[2]))
-
-
-def _on_fork(watch: FileWatch, run: FileRun, args: tuple[Any, ...]) -> None:
-    _event(run, "subprocess", "fork")
-
-
-def _on_import(watch: FileWatch, run: FileRun, args: tuple[Any, ...]) -> None:
-    draws = importing.current.get()
-    if draws is not None:
-        draws.importing(watch.traffic.ignores)
-
-
-_Handler = Callable[[FileWatch, FileRun, tuple[Any, ...]], None]
-_HANDLERS: dict[str, Callable[[FileWatch, FileRun | None, tuple[Any, ...]], None]] = cast(
-    Any,
-    {
-        "open": _on_open,
-        "import": _on_import,
-        "sqlite3.connect": _on_connect_database,
-        "os.remove": _on_remove,
-        "os.rename": _on_rename,
-        "os.truncate": _on_truncate,
-        "os.link": _on_link,
-        "os.symlink": _on_link,
-        "os.chdir": _on_chdir,
-        "socket.connect": _on_socket,
-        "socket.getaddrinfo": _on_lookup,
-        "socket.gethostbyname": _on_lookup,
-        "http.client.connect": lambda watch, run, args: _on_lookup(watch, run, args[1:]),
-        "urllib.Request": _on_url,
-        "subprocess.Popen": _on_process,
-        "os.system": _on_process,
-        "os.exec": _on_process,
-        "os.posix_spawn": _on_process,
-        "os.spawn": _on_spawn,
-        "os.startfile": _on_process,
-        "os.fork": _on_fork,
-        "os.forkpty": _on_fork,
-    },
-)

@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 TIMEOUT: Final = 5.0
+CHANGES: Final = 100
 
 _NOTHING_RUNS = (
     *("-c", "core.fsmonitor=false", "-c", "core.hooksPath=" + os.devnull, "-c", "core.pager=cat"),
     *("-c", "core.sshCommand=false", "-c", "protocol.allow=never", "-c", "diff.external="),
     *("-c", "core.untrackedCache=false", "-c", "core.alternateRefsCommand=", "-c", "gc.auto=0"),
 )
+_PATH_LENGTH = 500
 _FILTER = re.compile(r"filter\.(.+)\.(clean|process|smudge|required)", re.DOTALL)
 # Variables that are about credentials and networks do no harm; all of git's own are left out.
 _NEEDED = ("PATH", "HOME", "USERPROFILE", "SYSTEMROOT", "TMPDIR", "TEMP", "XDG_CONFIG_HOME")
@@ -28,10 +31,29 @@ _NEEDED = ("PATH", "HOME", "USERPROFILE", "SYSTEMROOT", "TMPDIR", "TEMP", "XDG_C
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """A repository's commit: `id` is None before the first one, `dirty` None if not known."""
+    """A repository's commit: `id` is None before the first one, `dirty` None if not known.
+
+    `changes` are the tracked files that differ, by their paths in the repository: the first
+    `CHANGES`, and then how many more there are.
+    """
 
     id: str | None
     dirty: bool | None
+    changes: tuple[str, ...] = ()
+
+    def followed_by(self, later: Commit) -> str | None:
+        """Return in words what was there before a later look found another; None if nothing was."""
+        if self.dirty is None or (self.id, self.changes) == (later.id, later.changes):
+            return None
+        changed = f"not committed: {', '.join(self.changes)}" if self.dirty else "nothing changed"
+        return f"before, the commit was {self.id or 'none'}, {changed}"
+
+
+def told(found: Commit | None, before: Commit | None) -> Commit | None:
+    """Return what is known after a look that may have found less than the one before."""
+    if found is None or (found.dirty is None and before is not None and before.id == found.id):
+        return before
+    return found
 
 
 def commit_of(folder: Path, timeout: float = TIMEOUT) -> Commit | None:
@@ -42,9 +64,8 @@ def commit_of(folder: Path, timeout: float = TIMEOUT) -> Commit | None:
     # A filter with an empty program passes content through.
     names = {match[1] for key in filters.split("\0") if (match := _FILTER.fullmatch(key))}
     if any("=" in name or "\n" in name for name in names):
-        return _head(
-            folder, timeout
-        )  # a name that `-c` cannot set: no status, so that nothing runs
+        # A name that `-c` cannot set: no status, so that nothing runs.
+        return head_of(folder, timeout)
     off = [
         part
         for name in sorted(names)
@@ -55,22 +76,26 @@ def commit_of(folder: Path, timeout: float = TIMEOUT) -> Commit | None:
         folder,
         timeout,
         *off,
-        *("status", "--porcelain=v2", "--branch", "--untracked-files=no", "--no-renames"),
+        *("status", "-z", "--porcelain=v2", "--branch", "--untracked-files=no", "--no-renames"),
         *("--ignore-submodules=dirty", "--no-ahead-behind"),
     )
     if status is None:
-        return _head(folder, timeout)
-    oid, dirty = None, False
-    for line in status.splitlines():
+        return head_of(folder, timeout)
+    oid, changed = None, []
+    for line in filter(None, status.split("\0")):
         if line.startswith("# branch.oid "):
             oid = line.rpartition(" ")[2]
         elif not line.startswith("#"):
-            dirty = True
-    return Commit(None if oid == "(initial)" else oid, dirty)
+            # Eight words come before the path, and ten where a merge left it in conflict.
+            changed.append(line.split(" ", 10 if line.startswith("u") else 8)[-1][:_PATH_LENGTH])
+    changes = changed[:CHANGES]
+    if len(changed) > CHANGES:
+        changes.append(f"… and {len(changed) - CHANGES} more")
+    return Commit(None if oid == "(initial)" else oid, bool(changed), tuple(changes))
 
 
-def _head(folder: Path, timeout: float) -> Commit | None:
-    """Return the commit alone: of a bare repository, or of a tree too large to compare in time."""
+def head_of(folder: Path, timeout: float = TIMEOUT) -> Commit | None:
+    """Return the commit alone, which takes little time however large the tree is."""
     oid = _git(folder, timeout, "rev-parse", "--verify", "--quiet", "HEAD")
     return Commit(oid.strip(), None) if oid else None
 
@@ -86,9 +111,14 @@ def _git(folder: Path, timeout: float, *arguments: str) -> str | None:
         "GIT_ATTR_NOSYSTEM": "1",
         "LC_ALL": "C",
     }
+    # By its path: to look for a name in PATH Python sets the warnings' filters and puts them back,
+    # after which a warning that a cell has shown once is shown again.
+    program = shutil.which("git")
+    if program is None:
+        return None
     try:
         done = subprocess.run(
-            ["git", "--no-optional-locks", "--no-pager", *_NOTHING_RUNS, *arguments],
+            [program, "--no-optional-locks", "--no-pager", *_NOTHING_RUNS, *arguments],
             cwd=folder,
             env=variables,
             stdin=subprocess.DEVNULL,

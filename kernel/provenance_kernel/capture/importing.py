@@ -1,4 +1,4 @@
-"""Tells what imports draw from the module `random` from what a cell's own code draws.
+"""Distinguishes what imports draw from the module `random` from what the cell's own code draws.
 
 A library that draws a number while it is imported uses the generator that nobody has seeded, and
 no result depends on it. The interpreter announces each import that loads a module. What was drawn

@@ -1,4 +1,4 @@
-"""Tells the files that an experiment uses from those that interpreter, libraries and kernel use."""
+"""Distinguishes the files of an experiment from those of interpreter, libraries and kernel."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provenance_kernel.capture import outputs
 from provenance_kernel.capture.outputs import OutputDigest
+from provenance_kernel.capture.outputs import digest as outputs
 
 
 def printed(*pieces: str, name: str = "stdout") -> str:
@@ -335,13 +335,87 @@ def test_what_cannot_be_decoded_counts_as_it_is() -> None:
     assert shown({"application/json": {"a": 3}}) != shown({"application/json": {"b": 3}})
 
 
-def test_long_texts_are_taken_as_they_are() -> None:
-    long = "<object at 0x7f3a2b1c0d90>" + "x" * outputs.NORMALISED
-    assert shown({"text/plain": long}) != shown({"text/plain": long.replace("0d90", "0d91")})
+ADDRESS = "<object at 0x7f3a2b1c0d9{}>"
 
 
-def test_whether_text_was_printed() -> None:
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        (ADDRESS + "x" * outputs.NORMALISED, True),
+        ("x" * outputs.NORMALISED + ADDRESS, True),
+        ("x" * outputs.NORMALISED + ADDRESS + "x" * outputs.NORMALISED, False),
+    ],
+)
+@pytest.mark.parametrize("mime", ["text/plain", "text/html"])
+def test_of_a_long_text_only_beginning_and_end_are_looked_at(
+    text: str, same: bool, mime: str
+) -> None:
+    first, second = (shown({mime: text.format(last)}) for last in "01")
+    assert (first == second) is same
+    assert first != shown({mime: text.format(0) + "y"})
+
+
+def test_a_long_stream_is_looked_at_to_a_line_at_the_bound() -> None:
+    line = "x" * 99 + "\n"
+    head = line * (outputs.NORMALISED // 100)
+    assert printed(head + "took 1.5 s\n") == printed(head + "took 2.5 s\n")
+    assert printed(head + line + "took 1.5 s\n") != printed(head + line + "took 2.5 s\n")
+
+
+def test_what_is_shown_may_be_changed_afterwards() -> None:
     digest = OutputDigest()
-    assert not digest.printed
-    digest.add_stream("stdout", "text")
-    assert digest.printed
+    rows = [1, 2]
+    data: dict[str, object] = {"application/json": {"rows": rows}}
+    metadata = {"application/json": {"expanded": True}}
+    picture = bytearray(png(PIXELS))
+    digest.add_display(data, metadata)
+    digest.add_display({"image/png": picture})
+    rows.append(3)
+    metadata["application/json"]["expanded"] = False
+    data["text/plain"] = "more"
+    picture[-30] ^= 1
+    expected = OutputDigest()
+    expected.add_display(
+        {"application/json": {"rows": [1, 2]}}, {"application/json": {"expanded": True}}
+    )
+    expected.add_display({"image/png": png(PIXELS)})
+    assert digest.hexdigest() == expected.hexdigest()
+
+
+def test_what_is_kept_of_displays_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outputs, "KEPT", 1000)
+
+    def many(last: str, number: int = 50) -> OutputDigest:
+        digest = OutputDigest()
+        for _ in range(number):
+            digest.add_display({"text/html": "x" * 100, "a/b": {"x": "y" * 100}})
+        digest.add_display({"text/plain": f"{last:200}"})
+        return digest
+
+    assert many("a")._kept <= 1000
+    assert many("a").hexdigest() == many("a").hexdigest() != many("b").hexdigest()
+    # What was kept is looked at, and what came beyond counts as it is.
+    took = [(many(f"took {n}.5 s", 1).hexdigest(), many(f"took {n}.5 s").hexdigest()) for n in "12"]
+    assert (took[0][0] == took[1][0], took[0][1] == took[1][1]) == (True, False)
+
+
+def test_updates_give_back_what_they_replace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outputs, "KEPT", 1000)
+    digest = OutputDigest()
+    for number in range(100):
+        digest.add_display({"text/plain": f"{number:100}"}, display_id="bar", update=number > 0)
+    digest.add_display({"text/plain": "took 1.5 s"})
+    expected = OutputDigest()
+    expected.add_display({"text/plain": f"{99:100}"})
+    expected.add_display({"text/plain": "took 2.5 s"})
+    assert digest.hexdigest() == expected.hexdigest()
+
+
+def test_pictures_beyond_what_is_unpacked_count_as_they_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(outputs, "UNPACKED", 10)
+    assert shown({"image/png": png(PIXELS)}) == shown({"image/png": png(PIXELS, b"Date\0y")})
+    assert shown({"image/png": png(PIXELS)}) != shown({"image/png": png(PIXELS[::-1])})
+    packed = [shown({"image/png": png(PIXELS * 50, level=level)}) for level in (0, 9)]
+    assert packed[0] != packed[1]

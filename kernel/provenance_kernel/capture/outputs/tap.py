@@ -14,21 +14,17 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any
 
-from provenance_kernel.capture.outputs import OutputDigest
-
-# Within this time of a write ipykernel flushes by itself, on its own thread.
-FLUSH_INTERVAL: Final = 0.2
-TIMEOUT: Final = 2.0
+from provenance_kernel.capture.outputs.transcript import Transcript
+from provenance_kernel.types import OutputKind
 
 Message = Mapping[str, Any]
 
 
 class OutputTap:
-    """Feeds the outputs of the cell runs that are open to their digests."""
+    """Writes the transcripts of the cell runs that are open."""
 
     def __init__(self, shell: Any, streams: tuple[Any, ...] | None = None) -> None:
         """Take the shell, and the streams (`sys.stdout` and `sys.stderr` where not given)."""
@@ -37,10 +33,8 @@ class OutputTap:
         self._streams = [
             s for s in given if hasattr(s, "register_hook") and hasattr(s, "pub_thread")
         ]
-        self._runs: dict[str, OutputDigest] = {}
-        self._began: dict[str, float] = {}
+        self._runs: dict[str, Transcript] = {}
         self._results: dict[str, object] = {}
-        self._last_stream = 0.0
         self._here = threading.local()
         self._hook: Callable[[Message], Message] = self._pass
         self._sees_results = hasattr(shell.displayhook, "register_hook")
@@ -56,47 +50,31 @@ class OutputTap:
         self._here = threading.local()
         self._runs.clear()
 
-    def begin(self, message_id: str) -> None:
-        """Start to digest what answers this request; call it on the thread that runs the cell."""
+    def begin(self, message_id: str, limit: int = 0) -> None:
+        """Start to take what answers this request; call it on the thread that runs the cell.
+
+        Texts of more than `limit` characters are not kept whole.
+        """
         if not hasattr(self._here, "hooked"):
             self._here.hooked = True
             for publisher in self._publishers():
                 publisher.register_hook(self._hook)
-        self._runs[message_id] = OutputDigest()
-        self._began[message_id] = time.monotonic()
+        self._runs[message_id] = Transcript(limit)
         if not self._sees_results:
             self._results[message_id] = self._written(self._shell.execution_count)
 
-    def flush(self, message_id: str) -> threading.Event | None:
-        """Have text that is still in the streams sent; None where there can be none.
+    def finish(self, message_id: str, execution_count: int | None = None) -> Transcript:
+        """Return the run's outputs; the caller adds the error, if any.
 
-        Returns at once; other work can be done before `finish` waits for it.
+        Text that is still in the streams is not in it: they are flushed first.
         """
-        if not self._may_hold_text(message_id):
-            return None
-        done = threading.Event()
-        for stream in self._streams:
-            stream.pub_thread.schedule(stream.flush)  # on that thread it does not wait
-        self._streams[-1].pub_thread.schedule(done.set)
-        return done
-
-    def finish(
-        self,
-        message_id: str,
-        flushed: threading.Event | None = None,
-        execution_count: int | None = None,
-    ) -> OutputDigest:
-        """Return the digest of the run's outputs; the caller adds the error, if any."""
-        if flushed is not None:
-            flushed.wait(TIMEOUT)
-        self._began.pop(message_id, None)
-        digest = self._runs.pop(message_id, None) or OutputDigest()
+        found = self._runs.pop(message_id, None) or Transcript(0)
         before = self._results.pop(message_id, None)
         if not self._sees_results and execution_count is not None:
             result = self._written(execution_count)
             if result is not None and result is not before:
-                digest.add_display({"text/plain": result})
-        return digest
+                found.add_display("result", {"text/plain": result})
+        return found
 
     def _publishers(self) -> list[Any]:
         found = (self._shell.display_pub, self._shell.displayhook)
@@ -105,22 +83,6 @@ class OutputTap:
     def _written(self, execution_count: int) -> object:
         manager = getattr(self._shell, "history_manager", None)
         return None if manager is None else manager.output_hist_reprs.get(execution_count)
-
-    def _may_hold_text(self, message_id: str) -> bool:
-        if not self._streams:
-            return False
-        run = self._runs.get(message_id)
-        if (
-            run is None
-            or run.printed
-            or any(getattr(s, "_flush_pending", True) for s in self._streams)
-        ):
-            return True
-        # A flush by timer that goes on right now does not say so. It can be there only if this run
-        # lasted until its own timer, or began before that of an earlier write.
-        began = self._began[message_id]
-        lasted = time.monotonic() - began
-        return lasted > FLUSH_INTERVAL / 2 or began - self._last_stream < 2 * FLUSH_INTERVAL
 
     def _pass(self, message: Message) -> Message:
         try:
@@ -131,8 +93,6 @@ class OutputTap:
 
     def _take(self, message: Message) -> None:
         kind = message["header"]["msg_type"]
-        if kind == "stream":
-            self._last_stream = time.monotonic()
         run = self._runs.get(message["parent_header"].get("msg_id"))
         if run is None:
             return
@@ -144,7 +104,8 @@ class OutputTap:
         else:
             name = (content.get("transient") or {}).get("display_id")
             update = kind == "update_display_data"
-            run.add_display(content["data"], content.get("metadata"), name, update)
+            shown: OutputKind = "result" if kind == "execute_result" else "display"
+            run.add_display(shown, content["data"], content.get("metadata"), name, update)
 
 
 def _registration(stream: Any, hook: Callable[[Message], Message]) -> Callable[[], None]:
