@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 
 import pytest
-from tracing_cells import Listener, rows, trace_with, traced
 
+from provenance_kernel.recorder.tracers import choose
 from provenance_kernel.records import utc_now
 from provenance_kernel.settings import Settings
-from provenance_kernel.trace import choose
 from provenance_kernel.trace.log import Log, Open
+from support.tracing import Listener, rows, trace_with, traced
 
 DEFS = """
 import functools, math, asyncio
@@ -210,20 +210,21 @@ def test_error_in_an_argument_is_no_call(tracer, names):
     assert rows(trace, "name") == ["math.sqrt"]
 
 
+# None where nothing tells how often.
 COUNTS = {
     "range": ("for i in range(100): abs(i)", 100),
     "list": ("for i in list(range(100)): abs(i)", 100),
     "dict": ("for i in {k: 0 for k in range(30)}: abs(i)", 30),
-    "generator": ("for i in (k for k in range(40)): abs(i)", 40),
+    "generator": ("for i in (k for k in range(40)): abs(i)", None),
     "break": ("for i in range(100):\n  abs(i)\n  if i == 49: break", 50),
-    "after continue": ("for i in range(100):\n  if i % 2: continue\n  abs(i)", 50),
-    "conditional": ("for i in range(100):\n  if i % 4 == 0: abs(i)", 25),
+    "after continue": ("for i in range(100):\n  if i % 2: continue\n  abs(i)", None),
+    "conditional": ("for i in range(100):\n  if i % 4 == 0: abs(i)", None),
     "late": ("for i in range(100):\n  if i == 90: abs(i)", 1),
     "header": ("for i in range(100):\n  if abs(i) > 200: pass", 100),
-    "nested": ("for i in range(10):\n  for j in range(i): abs(j)", 45),
-    "short circuit": ("for i in range(100): i % 2 and abs(i)", 50),
-    "ternary": ("for i in range(100): x = abs(i) if i > 19 else 0", 80),
-    "while": ("n = 0\nwhile n < 60:\n  n += abs(1)", 60),
+    "nested": ("for i in range(10):\n  for j in range(i): abs(j)", None),
+    "short circuit": ("for i in range(100): i % 2 and abs(i)", None),
+    "ternary": ("for i in range(100): x = abs(i) if i > 19 else 0", None),
+    "while": ("n = 0\nwhile n < 60:\n  n += abs(1)", None),
     "caught in a block": (
         "for i in range(9):\n  try:\n    if i >= 0:\n      1 // (i % 2)\n      abs(i)\n"
         "  except ZeroDivisionError: pass",
@@ -237,18 +238,28 @@ COUNTS = {
     "else of an inner loop": (
         "for i in range(20):\n  for j in [1]:\n    if j: pass\n  else:\n"
         "    try: abs(i)\n    finally: pass",
-        20,
+        None,
     ),
     "beside a global": (
         "for i in range(20):\n  abs(i)\n  for j in range(2):\n    if i: global zz; zz = 1",
         20,
     ),
-    "while test": ("n = 0\nwhile abs(n) < 60: n += 1", 61),
-    "try": ("for i in range(50):\n  try: abs(i)\n  finally: pass", 50),
-    "handler": ("for i in range(50):\n  try: 1 / (i % 2)\n  except ZeroDivisionError: abs(i)", 25),
+    "up to the cap": ("n = 0\nwhile n < 5: n += abs(1)", 5),
+    "in the second half of a try": (
+        "for i in range(20):\n  try:\n    {}[i]\n    abs(i)\n  except KeyError: pass",
+        0,
+    ),
+    "in an assertion's message": ("n = 1\nwhile n < 60: assert int(n), abs(n); n += 1", 0),
+    "around a global": ("for i in range(3):\n  x = abs(i)\n  global zz\n  zz = abs(i)", 6),
+    "while test": ("n = 0\nwhile abs(n) < 60: n += 1", None),
+    "try": ("for i in range(50):\n  try: abs(i)\n  finally: pass", None),
+    "handler": (
+        "for i in range(50):\n  try: 1 / (i % 2)\n  except ZeroDivisionError: abs(i)",
+        None,
+    ),
     "list comprehension": ("[abs(i) for i in range(70)]", 70),
     "comprehension of a map": ("[abs(i) for i in map(int, '1' * 33)]", 33),
-    "filtered comprehension": ("[abs(i) for i in range(70) if i % 7 == 0]", 10),
+    "filtered comprehension": ("[abs(i) for i in range(70) if i % 7 == 0]", None),
     "comprehension filter": ("[i for i in range(70) if abs(i)]", 70),
     "generator expression": ("sum(abs(i) for i in range(80))", 80),
     "few": ("for i in range(3): abs(i)", 3),
@@ -261,15 +272,9 @@ COUNTS = {
 def test_counts_are_exact(tracer, cell, count):
     trace = trace_with(tracer, cell)
     calls = [a.calls for a in trace.activations if a.name == "builtins.abs"]
-    assert sum(calls) == count
+    assert (None if None in calls else sum(calls)) == count
     assert len(calls) <= 10
     assert not trace.truncated
-
-
-def test_call_in_comprehension_in_loop_is_truncated(tracer):
-    trace = trace_with(tracer, "for i in range(50):\n  [abs(j) for j in range(i)]")
-    assert trace.reasons == {"calls"}
-    assert rows(trace, "name").count("builtins.abs") == 5
 
 
 FOREIGN = "class I:\n  def __iter__(self): return iter([1, 2, 3, 4, 5, 6])\n"
@@ -278,22 +283,37 @@ FOREIGN = "class I:\n  def __iter__(self): return iter([1, 2, 3, 4, 5, 6])\n"
 @pytest.mark.parametrize(
     "cell",
     [
+        "for i in range(50):\n  [abs(j) for j in range(i)]",
+        "for i in range(50):\n  [abs(j) for j in range(i - 40)]",
         f"{FOREIGN}for i in range(50):\n  [abs(j) for j in I()]",
+        f"{FOREIGN}[abs(j) for j in I()]",
+    ],
+)
+def test_calls_whose_number_nothing_tells(tracer, cell):
+    found = rows(trace_with(tracer, cell), "name", "calls")
+    assert [calls for name, calls in found if name == "builtins.abs"] == [1, 1, 1, 1, None]
+
+
+@pytest.mark.filterwarnings("ignore::SyntaxWarning")
+@pytest.mark.parametrize(
+    "cell",
+    [
         "for i in range(3):\n  def h(a=abs(i)): pass",
-        "for i in range(3):\n  x = abs(i)\n  global zz\n  zz = abs(i)",
+        "for i in range(3):\n  x = abs(i if i is not 5 else 6)",
+        "for i in range(9):\n  try: abs(1 // (i > 7)) + abs(i)\n  except ZeroDivisionError: pass",
     ],
 )
 def test_what_is_not_counted_is_said(tracer, cell):
     assert trace_with(tracer, cell).truncated
 
 
-def test_calls_are_counted_while_somebody_watches(tracer):
+def test_calls_are_not_counted_while_somebody_watches(tracer):
     cell = (
         "import sys\nn = 0\nwhile n < 20:\n  n += 1\n  if n > 2: abs(n)\n"
         "  if n == 5: sys.setprofile(None); sys.settrace(None)"
     )
     trace = trace_with(tracer, cell)
-    assert sum(a.calls for a in trace.activations if a.name == "builtins.abs") == 18
+    assert rows(trace, "name", "calls")[-2:] == [("builtins.abs", None), ("sys.setprofile", None)]
     assert trace.reasons == {"profiler"}
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from provenance_kernel.settings import Settings
 from provenance_kernel.trace.arguments import of_frame
-from provenance_kernel.trace.ownership import Ownership
+from provenance_kernel.trace.nested.ownership import Ownership
 
 INSTALLED = str(Path(pytest.__file__).parent / "made_up.py")
 

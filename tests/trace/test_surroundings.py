@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import asyncio
 import builtins
-import contextvars
 import multiprocessing
 import os
 import pickle
@@ -17,10 +16,10 @@ import warnings
 from typing import Any
 
 import pytest
-from tracing_cells import Listener, compiled, rows, trace_with
 
+from provenance_kernel.recorder.tracers import choose
 from provenance_kernel.settings import Settings
-from provenance_kernel.trace import choose, current
+from support.tracing import Listener, compiled, rows, trace_with
 
 
 @pytest.fixture
@@ -43,15 +42,6 @@ def begin(tracer, sink=None, names=None, run="run"):
 def execute(trace, source, names):
     for code in compiled(trace, source):
         exec(code, names)
-
-
-def test_current_is_the_run_of_the_context(tracer):
-    assert current() is None
-    run = begin(tracer)
-    assert current() is run
-    assert contextvars.Context().run(current) is None
-    run.finish()
-    assert current() is None
 
 
 def test_only_the_first_tree_is_rewritten(tracer):
@@ -405,7 +395,7 @@ def test_forked_child_compiles_what_is_left_of_the_cell(tracer):
 def test_the_end_of_the_process_is_quiet():
     # What IPython keeps until then has the names of our modules taken away before the last event.
     code = "import IPython.core.interactiveshell\nfrom provenance_kernel.settings import Settings\n"
-    code += "from provenance_kernel.trace import choose\ntracer = choose(Settings())"
+    code += "from provenance_kernel.recorder.tracers import choose\ntracer = choose(Settings())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == ""
 

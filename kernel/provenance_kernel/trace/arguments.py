@@ -19,7 +19,8 @@ from types import (
 )
 from typing import Final, NamedTuple, cast
 
-from provenance_kernel.trace.names import class_attribute, instance_attribute, is_static
+from provenance_kernel.audit import unheard
+from provenance_kernel.inspection import class_attribute, instance_attribute, is_static
 
 
 class Parameters(NamedTuple):
@@ -150,7 +151,9 @@ def _of_c(function: object, key: object) -> Parameters:
     found = _cache.get(key)
     if found is None:
         try:
-            signature = inspect.signature(function)  # type: ignore[arg-type]
+            # Where a C function's text signature is no Python, the parser looks for its file.
+            with unheard():
+                signature = inspect.signature(function)  # type: ignore[arg-type]
         except (TypeError, ValueError):
             found = UNKNOWN
         else:

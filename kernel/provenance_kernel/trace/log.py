@@ -8,6 +8,7 @@ from datetime import timedelta
 from time import perf_counter
 from types import CodeType
 
+from provenance_kernel.identity import identity
 from provenance_kernel.records import Activation, new_id, utc_now
 from provenance_kernel.settings import Settings
 from provenance_kernel.trace.sink import Sink
@@ -46,7 +47,7 @@ class Open:
         # Given when the log is closed, as the call waits for all that is done here.
         self.id = ""
         self.depth: int = 0 if parent is None else parent.depth + 1
-        self.calls = 1
+        self.calls: int | None = 1
         self.arguments: dict[str, str] | None = None
         self.result: str | None = None
         self.status: RunStatus = "running"
@@ -56,10 +57,31 @@ class Open:
         self.previous: Open | None = None
         self.start = perf_counter()
 
+    def enter(self, here: Open) -> None:
+        """Be where the user's code is, called from `here`."""
+        self.previous = here
+        HERE.set(self)
+        self.start = perf_counter()
+
+    def leave(self) -> None:
+        """Be no longer where the user's code is."""
+        if HERE.get() is self:
+            HERE.set(self.previous)
+
     def close(self, status: RunStatus, end: float) -> None:
         """Note how and when the call ended."""
         self.status = status
         self.duration = end - self.start
+        self.leave()
+
+    def returned(self, result: object) -> None:
+        """Note the result of the call."""
+        if not self.log.closed:
+            try:
+                self.result = self.log.sink.describe(result)
+                self.log.sink.returned(self.name, self.arguments, result)
+            except Exception as error:
+                self.log.fault(error)
 
     def record(self) -> Activation:
         """Return what is known as a record."""
@@ -80,10 +102,10 @@ class Open:
         )
 
 
-class Seen:
-    """What one run saw of a user's code object."""
+class Callee:
+    """What one run saw of a user's function, by its code."""
 
-    __slots__ = ("code", "direct", "exits", "last", "open", "recorded", "starts")
+    __slots__ = ("code", "direct", "exits", "last", "open", "recorded", "resumed", "starts")
 
     def __init__(self, code: CodeType) -> None:
         self.code = code
@@ -91,6 +113,8 @@ class Seen:
         # Calls that module-level code made itself, which its own sites count.
         self.direct = 0
         self.exits = 0
+        # How often a generator or coroutine went on.
+        self.resumed = 0
         self.recorded = 0
         self.open = 0
         self.last: Open | None = None
@@ -110,13 +134,13 @@ class Log:
         self.deepest = settings.depth
         self.rows: list[Open] = []
         self.reasons: set[str] = set()
-        self.seen: dict[int, Seen] = {}
+        self.seen: dict[int, Callee] = {}
         # Identities of the codes that module-level code calls by themselves.
         self.direct: set[int] = set()
         # For a tracer of nested calls that is switched on and off around recorded calls.
         # It is told the callee, the arguments that are no constants, and how many there are in all.
         self.begun: Callable[[Log, object, Sequence[object], int], None] | None = None
-        self.ended: Callable[[Log], None] | None = None
+        self.ended: Callable[[], None] | None = None
         self.budget = 0
         self.closed = False
         self.root = Open(self, None, "<cell>", None)
@@ -148,18 +172,31 @@ class Log:
         found.arguments = {k: describe(v) for k, v in arguments.items()}
         self.rows.append(found)
         self.sink.called(function, arguments)
-        # What describing cost is not part of the call.
-        found.start = perf_counter()
+        return found
+
+    def fault(self, error: BaseException) -> None:
+        """Tell a fault of ours; a sink that cannot take it must not cost the user the cell."""
+        try:
+            self.sink.fault(error)
+        except Exception:
+            self.reasons.add("fault")
+
+    def callee(self, code: CodeType) -> Callee:
+        """Return what the run saw of a function."""
+        found = self.seen.get(identity(code))
+        if found is None:
+            found = self.seen[identity(code)] = Callee(code)
         return found
 
     def close(self) -> tuple[Activation, ...]:
         """End the log and return its records, in the order in which the calls began."""
         self.closed = True
         for seen in self.seen.values():
+            uncounted = seen.starts >= COUNTED
             if seen.last is not None:
-                # The last one recorded stands for those that were only counted.
-                seen.last.calls += seen.starts - seen.recorded
-            if seen.starts >= COUNTED or seen.direct >= COUNTED:
+                # The last one recorded stands for those that were not.
+                seen.last.calls = None if uncounted else seen.starts - seen.recorded + 1
+            if uncounted or seen.direct >= COUNTED:
                 self.reasons.add("calls")
         # Another thread may be about to add one, which comes too late.
         rows = list(self.rows)

@@ -10,10 +10,10 @@ from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 from provenance_kernel.trace import hooks
-from provenance_kernel.trace.sites import Gauge
+from provenance_kernel.trace.sites import Guard
 
 _Node = TypeVar("_Node", bound=ast.AST)
-LOAD, STORE = ast.Load(), ast.Store()
+LOAD = ast.Load()
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _SHARING = frozenset({*DEFINITIONS, ast.Lambda})
 _KEPT = frozenset({ast.Name, ast.Constant})
@@ -52,12 +52,9 @@ _SUSPECT = frozenset(
     {ast.Compare, ast.Call, ast.Subscript, ast.Assert, ast.Try, ast.TryStar, ast.Global}
 )
 _SUBSCRIPTED = (ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.JoinedStr)
+_SINGLETONS = (bool, type(None), type(...))
 # The compiler gives up its short form of a method call at this many arguments.
 _MANY_ARGUMENTS = 15
-# What looks at the names of the scope it is called in would find them.
-_LOOKING = frozenset(
-    {"locals", "vars", "dir", "eval", "exec", "_getframe", "currentframe", "stack"}
-)
 
 
 class Unfit(Exception):
@@ -72,44 +69,6 @@ def makes_call(node: ast.AST) -> bool:
     return type(node) not in _KEPT and getattr(node, "has_call", True)
 
 
-def headers_of(node: ast.stmt) -> list[ast.expr]:
-    """Return the expressions evaluated whenever a compound statement is reached."""
-    if isinstance(node, (ast.If, ast.While)):
-        return [node.test]
-    if isinstance(node, (ast.For, ast.AsyncFor)):
-        return [node.iter]
-    if isinstance(node, (ast.With, ast.AsyncWith)):
-        return [item.context_expr for item in node.items]
-    if isinstance(node, ast.Match):
-        return [node.subject]
-    return []
-
-
-def evaluated_around(node: ast.stmt) -> list[ast.AST]:
-    """Return the parts of a definition that the code around it evaluates."""
-    if isinstance(node, ast.ClassDef):
-        return [*node.decorator_list, *node.bases, *node.keywords]
-    definition = cast("ast.FunctionDef", node)
-    arguments = definition.args
-    defaults = [*arguments.defaults, *[each for each in arguments.kw_defaults if each]]
-    return [*definition.decorator_list, *defaults]
-
-
-def is_leaf(node: ast.stmt) -> bool:
-    """Whether a loop's body makes no calls, and the loop can be copied with the blocks in it."""
-    loop = cast("ast.For", node)
-    if loop.orelse or any(map(makes_call, loop.body)) or node.is_unfit:  # type: ignore[attr-defined]
-        return False
-    return all(map(_is_copied, loop.body))
-
-
-def _is_copied(node: ast.stmt) -> bool:
-    """Whether a statement is simple, or has blocks that show that they ran."""
-    if isinstance(node, (ast.If, *LOOPS)):
-        return all(map(_is_copied, (*node.body, *node.orelse)))
-    return not isinstance(node, COMPOUND)
-
-
 def may_jump(node: ast.stmt) -> bool:
     """Whether a compound statement can go on elsewhere than after itself."""
     if isinstance(node, (ast.Break, ast.Continue, ast.Try, ast.TryStar, ast.With, ast.AsyncWith)):
@@ -119,15 +78,6 @@ def may_jump(node: ast.stmt) -> bool:
     if isinstance(node, ast.Match):
         return any(may_jump(s) for case in node.cases for s in case.body)
     return any(map(may_jump, node.body)) or any(map(may_jump, getattr(node, "orelse", ())))
-
-
-def sees_names(node: ast.AST) -> bool:
-    for child in ast.walk(node):
-        if isinstance(child, ast.Name) and child.id in _LOOKING:
-            return True
-        if isinstance(child, ast.Attribute) and child.attr in _LOOKING:
-            return True
-    return False
 
 
 # New nodes.
@@ -149,15 +99,6 @@ def start_at(node: _Node, place: Any) -> _Node:
     return node
 
 
-def name_node(name: str, at: ast.AST) -> ast.Name:
-    return put_at(ast.Name(name, LOAD), at)
-
-
-def tally_node(tally: int, at: Any) -> ast.expr:
-    key = start_at(ast.Constant(tally), at)
-    return start_at(ast.Subscript(_held(hooks.TALLIES, at.lineno), key, LOAD), at)
-
-
 def hook_call(method: str, at: Any, number: int, *values: ast.expr) -> ast.Call:
     key = start_at(ast.Constant(number), at)
     return put_at(ast.Call(_held(method, at.lineno), [key, *values], []), at)
@@ -172,20 +113,31 @@ def _held(name: str, line: int) -> ast.expr:
     return ast.Attribute(ast.Constant(hooks.HOOKS, **where), name, LOAD, **where)
 
 
-def gauge_node(gauge: Gauge, name: str, at: ast.AST, context: ast.expr_context = LOAD) -> Any:
-    held = start_at(ast.Constant(f"{hooks.HOOKS}{gauge.number}"), at)
+def guard_node(guard: Guard, at: Any) -> ast.expr:
+    """Return the test whether a guard is open."""
+    return _of_guard(guard, "open", at, LOAD)
+
+
+def mark_node(guard: Guard, at: Any) -> ast.stmt:
+    """Return the statement that notes that the block of a guard ran."""
+    value = start_at(ast.Constant(True), at)
+    return start_at(ast.Assign([_of_guard(guard, "ran", at, ast.Store())], value), at)
+
+
+def warm_node(guard: Guard, node: ast.While) -> ast.stmt:
+    """Return a loop that is specialised when it begins.
+
+    CPython 3.11 specialises code that has jumped back eight times, but not if `while` is all that
+    jumps. A guard costs ten times as much in code that is not.
+    """
+    eight = start_at(ast.Tuple([start_at(ast.Constant(None), node)] * 8, LOAD), node)
+    target, body = _of_guard(guard, "ran", node, ast.Store()), start_at(ast.Pass(), node)
+    return start_at(ast.For(target, eight, [body], [node]), node)
+
+
+def _of_guard(guard: Guard, name: str, at: Any, context: ast.expr_context) -> ast.expr:
+    held = start_at(ast.Constant(f"{hooks.HOOKS}{guard.number}"), at)
     return start_at(ast.Attribute(held, name, context), at)
-
-
-def mark_gauge(gauge: Gauge, at: ast.stmt) -> ast.stmt:
-    one = start_at(ast.Constant(1.0), at)
-    return start_at(ast.Assign([gauge_node(gauge, "count", at, STORE)], one), at)
-
-
-def increment_gauge(gauge: Gauge, at: ast.stmt) -> ast.stmt:
-    one = start_at(ast.Constant(1.0), at)
-    count = gauge_node(gauge, "count", at, STORE)
-    return start_at(ast.AugAssign(count, ast.Add(), one), at)
 
 
 def clone(node: _Node) -> _Node:
@@ -245,7 +197,8 @@ def _may_warn(node: ast.AST) -> bool:
     if isinstance(node, ast.Compare):
         # `is` with a literal.
         return any(isinstance(op, (ast.Is, ast.IsNot)) for op in node.ops) and any(
-            is_literal(side) and not _is_singleton(side) for side in (node.left, *node.comparators)
+            is_literal(side) and not isinstance(getattr(side, "value", side), _SINGLETONS)
+            for side in (node.left, *node.comparators)
         )
     if isinstance(node, ast.Call):
         return is_literal(node.func)
@@ -270,16 +223,6 @@ def is_literal(node: ast.expr) -> bool:
     if isinstance(node, ast.BinOp):
         return is_literal(node.left) and is_literal(node.right)
     return isinstance(node, _LITERALS)
-
-
-def _is_singleton(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and any(
-        node.value is one for one in (None, True, False, ...)
-    )
-
-
-def position_of(node: ast.stmt) -> tuple[int, int]:
-    return node.lineno, node.col_offset
 
 
 def call_position(node: ast.Call) -> tuple[int, int, int | None, int | None]:

@@ -24,6 +24,12 @@ class Sink(Protocol):
         """
         ...
 
+    def returned(
+        self, function: str, arguments: Mapping[str, str] | None, result: object, /
+    ) -> None:
+        """A recorded call, by its qualified name and described arguments, gave a result."""
+        ...
+
     def fault(self, error: BaseException, /) -> None:
         """Tracing failed in itself; the user's cell goes on without this observation."""
         ...
