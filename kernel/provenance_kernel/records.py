@@ -15,15 +15,22 @@ from typing import NamedTuple
 
 from provenance_kernel.types import (
     Access,
+    Cause,
     Evidence,
     Exactness,
     Generator,
     Json,
+    OutputKind,
+    Proof,
     Role,
+    RunKind,
     RunStatus,
     StageOrigin,
+    StatementStatus,
     TrialKind,
     TrialStatus,
+    ValueVerdict,
+    Verdict,
 )
 
 # A generator of our own: drawing from the user's `random` would change their results.
@@ -56,7 +63,12 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One kernel session, or one headless run of a notebook."""
+    """One kernel session, or one headless run of a notebook.
+
+    `notebook_from` says who told the notebook's path: `frontend`, `parent` (the arguments of the
+    program that started the kernel), or `renamed` (its file was found under another name than was
+    told). `git_changes` are tracked files that differ from the commit, as last looked at.
+    """
 
     id: str
     notebook: str | None
@@ -73,6 +85,8 @@ class Trial:
     tracer: str | None = None
     pid: int | None = None
     process_started_at: float | None = None
+    notebook_from: str | None = None
+    git_changes: list[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +100,11 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class CellRun:
-    """One `execute_request` within a trial."""
+    """One `execute_request` within a trial.
+
+    `kind` is `question` where the cell only asked what was recorded. `cell_tags` are those of
+    the notebook's cell, where the frontend or the notebook's file tells them.
+    """
 
     id: str
     trial_id: str
@@ -101,14 +119,17 @@ class CellRun:
     error_value: str | None = None
     output_digest: str | None = None
     truncated: bool = False
+    kind: RunKind = "cell"
+    cell_tags: list[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Activation:
     """The execution of a cell's body (the root, named `<cell>`) or of a call made by it.
 
-    `calls` counts the calls this row stands for; more than 1 where a site fired more often
-    than it is recorded. `arguments` maps parameter names to short reprs.
+    `calls` counts the calls this row stands for: more than 1 where a site fired more often
+    than it is recorded, None where nobody counted how much more often. `arguments` maps
+    parameter names to short reprs.
     """
 
     id: str
@@ -119,7 +140,7 @@ class Activation:
     line: int | None
     started_at: datetime
     status: RunStatus
-    calls: int = 1
+    calls: int | None = 1
     duration: float | None = None
     arguments: dict[str, str] | None = None
     result: str | None = None
@@ -151,7 +172,10 @@ class Fingerprint(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """What a cell run did with a name, and the value that the name had afterwards."""
+    """What a cell run did with a name, and the value that the name had afterwards.
+
+    `profile` tells of an array, series or frame that a run left what its numbers are like.
+    """
 
     id: str
     cell_run_id: str
@@ -163,6 +187,7 @@ class Variable:
     exactness: Exactness | None = None
     nbytes: int | None = None
     shape: str | None = None
+    profile: dict[str, Json] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +201,34 @@ class Dependency:
 
 
 @dataclass(frozen=True, slots=True)
+class Statement:
+    """What a top-level statement of a cell did in one run.
+
+    `reads`, `writes` and `changes` (of values, in place) are names, or stand for what is none:
+    `%process`, `%pictures`, `%random:GENERATOR`, `%file:PATH`, `%module:NAME`. What it need not
+    have bound is among `writes` and `reads`. `calls` are what it called, by the names it used.
+    `opaque` says why it may have done what was not seen.
+    """
+
+    id: str
+    cell_run_id: str
+    position: int
+    line: int
+    end_line: int
+    status: StatementStatus
+    reads: list[str]
+    writes: list[str]
+    changes: list[str]
+    calls: list[str]
+    opaque: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TrackedValue:
-    """A parameter or metric that the user marked."""
+    """A parameter or metric that the user marked.
+
+    Values that were given a `step` and were tracked with the same settings are one `series`.
+    """
 
     id: str
     trial_id: str
@@ -187,11 +238,45 @@ class TrackedValue:
     role: Role
     value: Json
     number: float | None = None
+    step: float | None = None
+    series: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResultParameter:
+    """A metric, as it was tracked once, was computed from a parameter as it was tracked once.
+
+    Both are ids of tracked values. Of a series the last metric has them.
+    """
+
+    metric_id: str
+    parameter_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a person wrote of a trial: a name, a text, tags, a star."""
+
+    trial_id: str
+    name: str | None
+    text: str | None
+    tags: list[str]
+    starred: bool
+    changed_at: datetime
+
+
+_WRITING = frozenset({"w", "a", "x", "r+", "truncate", "connect", "remove", "rename", "link"})
+_READING = frozenset({"r", "rb", "rt", "r+", "connect"})
+# What a file held before the run is then not known, though it held something.
+_UNKNOWN = frozenset({"changed", "unread"})
 
 
 @dataclass(frozen=True, slots=True)
 class FileAccess:
-    """A file that a cell run opened, or that it named in a call that opens files natively."""
+    """A file that a cell run opened, or that it named in a call that opens files natively.
+
+    `mode` lists modes and notes, with commas between.
+    """
 
     id: str
     cell_run_id: str
@@ -201,6 +286,51 @@ class FileAccess:
     digest_after: str | None
     nbytes: int | None
     evidence: Evidence
+
+    @property
+    def met(self) -> str | None:
+        """The digest of what the run found in the file or made it from nothing, if it is known."""
+        if self.digest_before is None and not _UNKNOWN.isdisjoint(self.mode.split(",")):
+            return None
+        return self.digest_before or self.digest_after
+
+    @property
+    def made(self) -> bool:
+        """Whether there was no such file before the run, and the run left one."""
+        new = self.digest_before is None and self.digest_after is not None and self.written
+        return new and _UNKNOWN.isdisjoint(self.mode.split(","))
+
+    @property
+    def read(self) -> bool:
+        """Whether the run may have read the file, which was there."""
+        modes = self.mode.split(",")
+        return not _READING.isdisjoint(modes) and "missing" not in modes
+
+    @property
+    def written(self) -> bool:
+        """Whether the run may have changed the file."""
+        modes = self.mode.split(",")
+        return not _WRITING.isdisjoint(modes) or self.digest_before != self.digest_after
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a cell run showed in one place, as data of one type; a place may have several.
+
+    `nbytes` is the size of the data as they are kept, under their digest; `kept` tells whether they
+    were. There is no digest where there was more than is kept; of a text with a secret in it
+    neither that nor the size is recorded.
+    """
+
+    id: str
+    cell_run_id: str
+    position: int
+    kind: OutputKind
+    mime: str
+    digest: str | None
+    nbytes: int | None
+    kept: bool
+    summary: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,3 +385,33 @@ class Event:
     kind: str
     message: str
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """That a trial was run again, with these options, and what came of it."""
+
+    id: str
+    trial_id: str
+    verdict: Verdict
+    options: Json
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A value, metric, output, file or cell that was another when a trial was run again.
+
+    `cell_run_id` is the run of the verified trial. Where another finding led to it there is no
+    cause, and `detail` names the other.
+    """
+
+    id: str
+    verification_id: str
+    cell_run_id: str | None
+    stage: str | None
+    name: str
+    verdict: ValueVerdict
+    cause: Cause | None
+    evidence: Proof | None
+    detail: str

@@ -33,6 +33,9 @@ class Settings:
     include_modules: tuple[str, ...] = ()
     exclude_modules: tuple[str, ...] = ()
     fingerprints: FingerprintMode = "budget"
+    keep_inputs: int = 10_000_000
+    keep_outputs: int = 2_000_000
+    keep_total: int = 2_000_000_000
     noworkflow_collection: Collection = "coarse"
     noworkflow_values: Collected = "all"
     # What was wrong with settings that had to be left out.
@@ -86,8 +89,8 @@ class SettingsTraits(HasTraits):
     calls_per_site = Integer(
         5,
         min=0,
-        help="How many calls made from one place in a run are recorded in full; the others are "
-        "counted.",
+        help="How many calls made from one place in a run are recorded in full; of the others, "
+        "how many there were, where the loop tells it.",
     ).tag(config=True)
 
     activations_per_run = Integer(
@@ -113,6 +116,27 @@ class SettingsTraits(HasTraits):
         default_value="budget",
         help="How much of values is digested: all of them, what a cell's budget of time allows "
         "(large values are sampled, and marked so), or nothing.",
+    ).tag(config=True)
+
+    keep_inputs = Integer(
+        10_000_000,
+        min=0,
+        help="Files that a cell reads are kept beside the record up to so many bytes each; 0 keeps "
+        "none. Files of credentials and texts with secrets are never kept.",
+    ).tag(config=True)
+
+    keep_outputs = Integer(
+        2_000_000,
+        min=0,
+        help="What a cell shows is kept beside the record up to so many bytes each; 0 keeps none. "
+        "Texts with secrets are never kept.",
+    ).tag(config=True)
+
+    keep_total = Integer(
+        2_000_000_000,
+        min=0,
+        help="How many bytes of files and outputs are kept in all: beyond it the oldest go that no "
+        "starred trial read or showed.",
     ).tag(config=True)
 
     noworkflow_collection = Enum(
@@ -154,6 +178,9 @@ class SettingsTraits(HasTraits):
             include_modules=tuple(self.include_modules),
             exclude_modules=tuple(self.exclude_modules),
             fingerprints=cast(FingerprintMode, self.fingerprints),
+            keep_inputs=self.keep_inputs,
+            keep_outputs=self.keep_outputs,
+            keep_total=self.keep_total,
             noworkflow_collection=cast(Collection, self.noworkflow_collection),
             noworkflow_values=cast(Collected, self.noworkflow_values),
             problems=_problems(),

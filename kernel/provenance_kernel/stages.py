@@ -1,7 +1,7 @@
 """Reading a cell's stages and tracked names from its metadata and opening comments.
 
-Nothing that a cell or its metadata can hold makes this raise: what cannot be used comes back
-as a problem, a sentence that quotes it.
+Nothing that a cell or its metadata can hold makes this raise, or take long: what cannot be used
+comes back as a problem, a sentence that quotes it, and what is too long is not read.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
+from reprlib import Repr
+from typing import Any, TypeVar
 
 from provenance_kernel.parsing import parse
 from provenance_kernel.types import Role, StageOrigin
@@ -17,11 +20,21 @@ from provenance_kernel.types import Role, StageOrigin
 LONGEST_LABEL = 200
 _LONGEST_LIST = 2000
 _QUOTED = 80
+# Of what opens a cell so many characters are read, and so many of one line.
+_LONGEST_OPENING = 100_000
+_LONGEST_LINE = 20_000
+# So many tags and so many keys are read, and so many stages, names and problems taken from them.
+_READ = 1000
+_MOST = 200
 
 _DIRECTIVE = re.compile(r"#+\s*([A-Za-z_]\w*)\s*:(.*)", re.DOTALL)
+# How papermill begins the cell that it puts into a notebook. It sends no metadata.
+_INJECTED = "# Parameters"
 _KEYS = ("stage", "track", "metric")
 _TAG = re.compile(r"stage[:=-](.*)", re.IGNORECASE | re.DOTALL)
 _APART = re.compile(r"[\s\-_]+")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +68,25 @@ class BadLabel(ValueError):
     """A stage's name is empty or too long."""
 
 
-def stage(label: str, origin: StageOrigin) -> Stage:
-    """Return the stage that a label names; raise `BadLabel` where it names none.
+def normalised(label: str) -> str:
+    """Return a stage's name as it is stored.
 
     Case, surrounding space and the kind of separator do not matter: `Feature-Engineering`
     and `feature engineering` are `feature_engineering`.
     """
-    written = label.strip()
-    name = _APART.sub("_", written.casefold()).strip("_")
-    if not name:
-        raise BadLabel("the stage has no name")
+    return _APART.sub("_", label.strip().casefold()).strip("_")
+
+
+def stage(label: str, origin: StageOrigin) -> Stage:
+    """Return the stage that a label names; raise `BadLabel` where it names none."""
+    written = label.strip() if len(label) <= _LONGEST_LINE else label
     if len(written) > LONGEST_LABEL:
         raise BadLabel(
             f"the stage's name has {len(written)} characters; at most {LONGEST_LABEL} are kept"
         )
+    name = normalised(written)
+    if not name:
+        raise BadLabel("the stage has no name")
     return Stage(name, written, origin)
 
 
@@ -78,15 +96,24 @@ def read(source: str, metadata: object = None) -> Directives:
     try:
         if isinstance(metadata, Mapping):
             reader.metadata(metadata)
-        if "#" in source:
-            for line in _opening_comments(source):
-                reader.comment(line)
+        if not metadata and source[:_QUOTED].partition("\n")[0].rstrip() == _INJECTED:
+            reader.parameters = True
+        for line in _opening_comments(source):
+            reader.comment(line)
+            if len(reader.problems) > _MOST:
+                break
     except RecursionError:
         reader.problems.append("the cell's metadata or directives are nested too deeply to be read")
     if not (reader.stages or reader.tracked or reader.problems or reader.parameters):
         return _NOTHING
+    problems = reader.problems
+    if len(problems) > _MOST:
+        problems[_MOST:] = ["more is wrong with the cell's directives; the rest is not told"]
     return Directives(
-        tuple(reader.stages), tuple(reader.tracked), reader.parameters, tuple(reader.problems)
+        tuple(reader.stages.values()),
+        tuple(reader.tracked.values()),
+        reader.parameters,
+        tuple(problems),
     )
 
 
@@ -94,44 +121,51 @@ _NOTHING = Directives()
 
 
 def _opening_comments(source: str) -> Iterator[str]:
-    """Yield the comment lines before the first line of code, after a cell magic too."""
+    """Yield the comment lines before the first line of code, after a cell magic too.
+
+    Of a line that is too long one character too many is yielded.
+    """
     magics = True
-    for line in source.split("\n"):
-        text = line.strip()
+    at, end = 0, len(source)
+    while at < min(end, _LONGEST_OPENING):
+        next_at = source.find("\n", at) + 1 or end + 1
+        text = source[at : min(next_at - 1, at + _LONGEST_LINE + 1)].strip()
         if text.startswith("#"):
             magics = False
             yield text
         elif text and not (magics and text.startswith("%%")):
             return
+        at = next_at
 
 
 class _Reader:
     def __init__(self) -> None:
-        self.stages: list[Stage] = []
-        self.tracked: list[Tracked] = []
+        self.stages: dict[object, Stage] = {}
+        self.tracked: dict[object, Tracked] = {}
         self.parameters = False
         self.problems: list[str] = []
 
     def metadata(self, metadata: Mapping[object, object]) -> None:
         ours = metadata.get("provenance")
         if isinstance(ours, Mapping):
-            for key, value in ours.items():
-                if key == "stage":
-                    self._labels(value)
-                else:
-                    self._problem(f"unknown key {key!r}; known: stage", f'"provenance": {ours}')
+            if "stage" in ours:
+                self._labels(ours["stage"])
+            unknown = [key for key in islice(ours, _READ) if key != "stage"]
+            quoted = f'"provenance": {_shown(ours)}' if unknown else ""
+            for key in unknown:
+                self._problem(f"unknown key {_shortened(_shown(key))}; known: stage", quoted)
         elif ours is not None:
-            self._problem('it should be {"stage": NAME}', f'"provenance": {ours!r}')
+            self._problem('it should be {"stage": NAME}', f'"provenance": {_shown(ours)}')
         tags = metadata.get("tags")
-        for tag in tags if isinstance(tags, list | tuple) else ():
+        for tag in tags[:_READ] if isinstance(tags, list | tuple) else ():
             if tag in ("parameters", "injected-parameters"):
                 self.parameters = True
             elif isinstance(tag, str) and (match := _TAG.fullmatch(tag.strip())):
-                self._stage(match[1], "metadata", f"tag {tag!r}")
+                self._stage(match[1], "metadata", f"tag {_shown(tag)}")
 
     def _labels(self, value: object) -> None:
-        quoted = f'"stage": {value!r}'
-        for label in value if isinstance(value, list | tuple) else [value]:
+        quoted = f'"stage": {_shown(value)}'
+        for label in value[:_READ] if isinstance(value, list | tuple) else [value]:
             if isinstance(label, str):
                 self._stage(label, "metadata", quoted)
             else:
@@ -142,7 +176,9 @@ class _Reader:
         if match is None:
             return
         key, rest = match[1].lower(), match[2].strip()
-        if key == "stage":
+        if key in _KEYS and len(line) > _LONGEST_LINE:
+            self._problem(f"the line is longer than {_LONGEST_LINE} characters", line)
+        elif key == "stage":
             for label in rest.split(","):
                 self._stage(label, "comment", line)
         elif key in ("track", "metric"):
@@ -156,8 +192,7 @@ class _Reader:
         except BadLabel as error:
             self._problem(str(error), quoted)
         else:
-            if all((each.name, each.origin) != (found.name, origin) for each in self.stages):
-                self.stages.append(found)
+            self._take(self.stages, (found.name, origin), found, quoted)
 
     def _track(self, text: str, role: Role, line: str) -> None:
         names: ast.expr | None = None
@@ -172,13 +207,36 @@ class _Reader:
             return
         for each in names.elts:
             if _is_place(each):
-                self.tracked.append(Tracked(ast.unparse(each), role))
+                found = Tracked(ast.unparse(each), role)
+                self._take(self.tracked, found, found, line)
             else:
                 written = _shortened(ast.unparse(each))
                 self._problem(f"{written!r} is no name, attribute or item", line)
 
+    def _take(self, taken: dict[object, T], key: object, value: T, quoted: str) -> None:
+        if len(taken) < _MOST:
+            taken.setdefault(key, value)
+        elif key not in taken:
+            self._problem(f"a cell has at most {_MOST} of them", quoted)
+
     def _problem(self, why: str, quoted: str) -> None:
         self.problems.append(f"{why}: {_shortened(quoted)}")
+
+
+class _Beginning(Repr):
+    def repr_dict(self, x: dict[Any, Any], level: int) -> str:
+        return super().repr_dict(dict(islice(x.items(), self.maxdict)), level)
+
+
+_REPR = _Beginning()
+for _bound in ("dict", "list", "tuple", "level", "other", "string"):
+    # What goes beyond is not quoted.
+    setattr(_REPR, f"max{_bound}", 2 * _QUOTED)
+
+
+def _shown(value: object) -> str:
+    """Return what begins as a value's repr does, or all of it where that is short."""
+    return repr(value[:_QUOTED]) if isinstance(value, str) else _REPR.repr(value)
 
 
 def _shortened(text: str) -> str:

@@ -230,6 +230,31 @@ def test_an_older_schema_is_migrated_and_keeps_its_rows(
     assert archive.values("SELECT name FROM schema_migration")[-1] == "9001_later"
 
 
+def test_calls_may_be_unknown_in_a_database_from_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema = (
+        "SELECT sql FROM sqlite_master WHERE tbl_name IN ('activation', 'stages') ORDER BY name"
+    )
+    folder = tmp_path / "m"
+    folder.mkdir()
+    for path in database.MIGRATIONS.glob("000[1-4]*.py"):
+        (folder / path.name).write_text(path.read_text())
+    with monkeypatch.context() as before:
+        before.setattr(database, "MIGRATIONS", folder)
+        archive = opened(tmp_path / "x.db")
+    row = "('a', 't', 'r', NULL, 'f', 1, {}, '', NULL, NULL, NULL, 'ok')"
+    write(archive.path, f"INSERT INTO activation VALUES {row.format(7)}")
+    older = archive.values(schema)
+    opened(archive.path)
+    assert archive.values("SELECT calls FROM activation") == [7]
+    write(archive.path, f"INSERT INTO activation VALUES {row.format('NULL').replace('a', 'b')}")
+    assert archive.values("SELECT calls FROM activation") == [7, None]
+    without = [sql.replace('"calls" INTEGER NOT NULL', '"calls" INTEGER') for sql in older]
+    assert archive.values(schema) == without
+    assert archive.is_sound()
+
+
 def test_a_migration_that_fails_leaves_the_schema_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,12 +6,17 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
+import psutil
 import pytest
 
-from provenance_kernel.store.owners import mark_died, process_started_at
+from provenance_kernel.records import utc_now
+from provenance_kernel.store import owners
+from provenance_kernel.store.owners import SILENCE, mark_died, process_started_at
 from provenance_kernel.store.store import Store
 from store.samples import a_run, a_trial, an_activation
 from support.databases import Archive
@@ -59,7 +64,10 @@ def test_a_killed_process_leaves_a_trial_that_died(store: Store, archive: Archiv
         assert mark_died(store.database) == 0
         assert statuses(archive) == (["running"], ["ok", "running"])
         writer.send_signal(signal.SIGKILL)
-    assert mark_died(store.database) == 1
+        # Nobody has asked for its exit code yet: it is there, as a zombie.
+        while psutil.Process(writer.pid).status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.01)
+        assert mark_died(store.database) == 1
     assert statuses(archive) == (["died"], ["ok", "died"])
     assert mark_died(store.database) == 0
 
@@ -105,10 +113,42 @@ def test_a_clock_that_was_corrected_kills_nobody(store: Store, drift: float) -> 
 def test_what_nobody_here_can_tell_is_left_alone(
     values: dict[str, object], store: Store, archive: Archive
 ) -> None:
-    trial = a_trial(**values)
+    trial = a_trial(started_at=utc_now(), **values)
     store.put([trial, a_run(trial, status="running")])
     assert mark_died(store.database) == 0
     assert statuses(archive) == ([trial.status], ["running"])
+
+
+AGO = SILENCE + timedelta(hours=1)
+FAR = [{"host": "elsewhere"}, {"host": None}, {"pid": None}]
+
+
+@pytest.mark.parametrize("values", FAR, ids=str)
+@pytest.mark.parametrize("begun", [AGO, timedelta(hours=1)], ids=["long ago", "of late"])
+def test_what_nobody_here_can_look_at_has_died_when_it_is_silent_for_long(
+    values: dict[str, object], begun: timedelta, store: Store, archive: Archive
+) -> None:
+    trial = a_trial(started_at=utc_now() - 2 * AGO, **values)
+    store.put([trial, a_run(trial, status="running", started_at=utc_now() - begun)])
+    silent = begun == AGO
+    assert mark_died(store.database) == silent
+    status = "died" if silent else "running"
+    assert statuses(archive) == ([status], [status])
+
+
+def test_a_process_of_this_machine_may_be_silent_for_as_long_as_it_lives(store: Store) -> None:
+    store.put([a_trial(started_at=utc_now() - 100 * AGO)])
+    assert mark_died(store.database) == 0
+
+
+def test_any_number_of_trials_may_have_died(
+    store: Store, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(owners, "_AT_ONCE", 10)
+    store.put([a_trial(pid=2**22 + 1) for _ in range(25)])
+    store.put([a_trial(host="elsewhere") for _ in range(25)])
+    assert mark_died(store.database) == 50
+    assert archive.values("SELECT DISTINCT status FROM trial") == ["died"]
 
 
 def test_a_process_that_never_was_has_no_start() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from provenance_kernel.records import CellRun, StageTag
 from provenance_kernel.store import reader
 from provenance_kernel.store.store import Store
 from store.samples import a_code, a_run, a_tag, a_trial, minutes
@@ -61,8 +62,12 @@ def test_cell_runs_come_by_position_and_tags_as_they_were_made(store: Store) -> 
     runs = [a_run(trial, position=each) for each in (3, 1, 2)]
     tags = [a_tag(runs[0], "b"), a_tag(runs[0], "a"), a_tag(runs[1], "c")]
     store.put([trial, *runs, *reversed(tags), a_run(other), a_tag(a_run(other), "d")])
-    assert [each.position for each in reader.cell_runs(store.database, trial.id)] == [1, 2, 3]
-    assert reader.stage_tags(store.database, trial.id) == tags
+    assert [each.position for each in reader.of_trial(store.database, CellRun, trial.id)] == [
+        1,
+        2,
+        3,
+    ]
+    assert reader.of_trial(store.database, StageTag, trial.id) == tags
 
 
 def test_codes_are_found_however_many_are_asked_for(store: Store) -> None:

@@ -12,8 +12,8 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from provenance_kernel.errors import DatabaseUnavailable
-from provenance_kernel.records import Trial
+from provenance_kernel.errors import DatabaseUnavailable, RecordRefused
+from provenance_kernel.records import CellRun, StageTag, Trial
 from provenance_kernel.store import reader
 from provenance_kernel.store.models import MODELS
 from provenance_kernel.store.store import Store
@@ -79,8 +79,8 @@ def test_what_is_put_in_comes_out_again(store: Store) -> None:
     tag, code = a_tag(run, "data", root), a_code()
     store.put([trial, code, run, root, tag])
     assert reader.trials(store.database) == [trial]
-    assert reader.cell_runs(store.database, trial.id) == [run]
-    assert reader.stage_tags(store.database, trial.id) == [tag]
+    assert reader.of_trial(store.database, CellRun, trial.id) == [run]
+    assert reader.of_trial(store.database, StageTag, trial.id) == [tag]
     assert reader.codes(store.database, [code.hash, "unknown"]) == {code.hash: code}
     (found,) = MODELS[type(root)].select().dicts().execute(store.database)
     assert found["arguments"] == root.arguments
@@ -137,7 +137,7 @@ def test_a_record_of_no_table_leaves_nothing_behind(store: Store, archive: Archi
 
 def test_all_of_a_call_is_put_or_none(store: Store, archive: Archive) -> None:
     trial = a_trial()
-    with pytest.raises(DatabaseUnavailable, match=r"x\.db: NOT NULL constraint failed"):
+    with pytest.raises(RecordRefused, match=r"x\.db: NOT NULL constraint failed"):
         store.put([trial, a_run(trial), replace(trial, status=None)])  # type: ignore[arg-type]
     assert (archive.trials(), archive.runs()) == ([], [])
 

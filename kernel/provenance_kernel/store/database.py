@@ -6,13 +6,21 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from peewee import Database, PeeweeException, SqliteDatabase
 
-from provenance_kernel.errors import DatabaseUnavailable, SchemaTooNew, SettingError
+from provenance_kernel.errors import (
+    DatabaseUnavailable,
+    SchemaTooNew,
+    SchemaTooOld,
+    SettingError,
+)
 
 FOLDER = ".provenance"
 FILE = "provenance.db"
@@ -57,6 +65,50 @@ def connect(target: str | Path, *, create: bool = True, patience: float | None =
         database.close()
         raise
     return database
+
+
+def connect_to_read(path: Path) -> SqliteDatabase:
+    """Open a database's file so that nothing can be written to it: no row, and no newer schema.
+
+    Raises `DatabaseUnavailable`, and `SchemaTooOld` or `SchemaTooNew` where it is not this
+    version's.
+    """
+    if not path.exists():
+        raise DatabaseUnavailable(f"{path}: no such database; run a notebook first")
+    with _translated(str(path)):
+        database = SqliteDatabase(
+            f"{path.absolute().as_uri()}?mode=ro",
+            uri=True,
+            thread_safe=False,
+            check_same_thread=False,
+            timeout=BUSY_SECONDS,
+        )
+        database.connect()
+    try:
+        with _translated(str(path)):
+            applied = applied_migrations(database)
+        if not applied:
+            raise DatabaseUnavailable(f"{path}: it is no provenance database")
+        if missing := _missing(applied):
+            raise SchemaTooOld(
+                f"the database has schema {applied[-1]}, and reading it by this provenance-kernel "
+                f"takes {missing[-1]}; the kernel and each command bring it up to date, as "
+                "`jupyter provenance list` does"
+            )
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def file_of(database: Database) -> Path | None:
+    """Return the file of an open database, or None for a server's and one in memory."""
+    if not isinstance(database, SqliteDatabase):
+        return None
+    name = str(database.database)
+    if name.startswith("file:"):
+        name = url2pathname(urlsplit(name).path)
+    return Path(name).absolute() if name and name != ":memory:" else None
 
 
 def without_password(target: str | Path) -> str:
@@ -127,14 +179,13 @@ def _sqlite(path: Path, create: bool, patience: float | None) -> SqliteDatabase:
     )
     database.connect()
     wanted = "delete" if _is_remote(path) else "wal"
-    if database.pragma("journal_mode") != wanted:
+    mode = database.pragma("journal_mode")
+    if mode != wanted:
         try:
             mode = database.pragma("journal_mode", wanted)
         except PeeweeException:
             # Another process is switching it at this moment, or the folder is read-only.
             mode = database.pragma("journal_mode")
-    else:
-        mode = wanted
     if mode != "wal":
         database.pragma("synchronous", "full")
     return database
@@ -149,6 +200,17 @@ def _prepare(path: Path) -> None:
         if not ignore.exists():
             ignore.write_text("*\n", encoding="utf-8")
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+
+
+def set_aside(target: str | Path) -> None:
+    """Give a damaged file and its log another name, under which they may be rescued."""
+    path = sqlite_path(target)
+    if path is None:
+        return
+    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    for suffix in ("", "-wal", "-shm"):
+        with suppress(OSError):
+            os.rename(f"{path}{suffix}", f"{path}.damaged-{moment}{suffix}")
 
 
 def _is_remote(path: Path) -> bool:
@@ -181,17 +243,21 @@ def applied_migrations(database: Database) -> list[str]:
     return [name for (name,) in rows]
 
 
-def migrate(database: Database) -> None:
-    """Bring the schema up to date; raise `SchemaTooNew` where it is ahead of this version."""
+def _missing(applied: list[str]) -> list[str]:
+    """Return the migrations that a database lacks; raise `SchemaTooNew` if we lack its own."""
     known = known_migrations()
-    applied = applied_migrations(database)
     unknown = [name for name in applied if name not in known]
     if unknown:
         raise SchemaTooNew(
             f"the database has schema {unknown[-1]}, and this provenance-kernel knows schemas "
             f"up to {known[-1]}; upgrade with: pip install --upgrade provenance-kernel"
         )
-    if applied == known:
+    return [name for name in known if name not in applied]
+
+
+def migrate(database: Database) -> None:
+    """Bring the schema up to date; raise `SchemaTooNew` where it is ahead of this version."""
+    if not _missing(applied_migrations(database)):
         return
     from playhouse.migrations import Runner
 

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Any
 
-from peewee import TextField
+from peewee import FloatField, IntegerField, TextField
+
+# How deep JSON is that is shown; each level takes a few frames.
+_DEEPEST = 100
 
 
 def iso(moment: datetime) -> str:
@@ -22,7 +27,50 @@ class UtcField(TextField):
 
     def python_value(self, value: str | None) -> datetime | None:
         """Return the aware datetime that was stored."""
-        return None if value is None else datetime.fromisoformat(value).astimezone(UTC)
+        if value is None:
+            return None
+        found = datetime.fromisoformat(value)
+        # Nearer to the ends of time the same instant is none in another time zone.
+        if not 1000 <= found.year <= 9000:
+            raise ValueError(f"the year {found.year} is none that we recorded in")
+        return found.astimezone(UTC)
+
+
+class NumberField(FloatField):
+    """A number."""
+
+    def python_value(self, value: object) -> object:
+        """Return the number that was stored."""
+        if value is not None and not isinstance(value, int | float):
+            raise ValueError(f"{value!r:.40} is no number")
+        # A metric may be infinite; times and durations are not.
+        if value is not None and self.name not in ("number", "step") and not abs(value) < 1e12:
+            raise ValueError(f"{value!r} is too large")
+        return value
+
+
+class CountField(IntegerField):
+    """A whole number."""
+
+    def python_value(self, value: object) -> object:
+        """Return the number that was stored."""
+        if value is not None and not isinstance(value, int):
+            raise ValueError(f"{value!r:.40} is no whole number")
+        return value
+
+
+class WordField(TextField):
+    """One of a few words."""
+
+    def __init__(self, words: frozenset[str], **options: Any) -> None:
+        super().__init__(**options)
+        self.words = words
+
+    def python_value(self, value: object) -> object:
+        """Return the word that was stored."""
+        if value is not None and value not in self.words:
+            raise ValueError(f"{value!r:.40} is none of {', '.join(sorted(self.words))}")
+        return value
 
 
 class JsonField(TextField):
@@ -36,4 +84,56 @@ class JsonField(TextField):
 
     def python_value(self, value: str | None) -> object:
         """Return the value that was stored."""
-        return None if value is None else json.loads(value)
+        found = None if value is None else _decode(value)
+        if value is not None and value.count("[") + value.count("{") > _DEEPEST:
+            _check_depth(found)
+        return found
+
+
+class TextsField(JsonField):
+    """A JSON list of texts."""
+
+    def python_value(self, value: str | None) -> object:
+        """Return the list that was stored."""
+        found = super().python_value(value)
+        if found is not None and not (isinstance(found, list) and _are_texts(found)):
+            raise ValueError("it is no list of texts")
+        return found
+
+
+class NamedTextsField(JsonField):
+    """A JSON object whose values are texts."""
+
+    def python_value(self, value: str | None) -> object:
+        """Return the dictionary that was stored."""
+        found = super().python_value(value)
+        if found is not None and not (isinstance(found, dict) and _are_texts(found.values())):
+            raise ValueError("it is no object of texts")
+        return found
+
+
+def _are_texts(values: Iterable[object]) -> bool:
+    return all(isinstance(each, str) for each in values)
+
+
+def _refused(constant: str) -> object:
+    raise ValueError(f"{constant} is no JSON")
+
+
+# Made once: to make one costs more than to read a number.
+_decode = json.JSONDecoder(parse_constant=_refused).decode
+
+
+def _check_depth(value: object) -> None:
+    """Raise `ValueError` where lists and objects lie too deep in each other to be walked."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, dict | list)
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return
+    raise ValueError("it is nested too deeply")

@@ -1,20 +1,30 @@
-"""The Peewee models of the current schema, one for each record; migrations hold its history.
+"""The Peewee models of the current schema, made of the records; migrations hold its history.
 
-A model's fields bear the names of its record's fields, which are the names of the columns.
+A record's fields are its table's columns, and its first field is the key, or its first two.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from dataclasses import Field, fields
+from functools import partial
+from typing import Any, ClassVar, cast, get_args
 
-from peewee import BooleanField, CompositeKey, FloatField, IntegerField, Model, TextField
+from peewee import BooleanField, CompositeKey, Model, TextField
 
-from provenance_kernel import records
-from provenance_kernel.store.fields import JsonField, UtcField
+from provenance_kernel import records, types
+from provenance_kernel.store.fields import (
+    CountField,
+    JsonField,
+    NamedTextsField,
+    NumberField,
+    TextsField,
+    UtcField,
+    WordField,
+)
 
 
 class Row(Model):
-    """A table named as its class, in snake case.
+    """A table named as its record, in snake case.
 
     Only the columns in `changing` are ever written again, and no index holds them: writing
     again touches no page of an index.
@@ -26,41 +36,19 @@ class Row(Model):
         legacy_table_names = False
 
 
-class Trial(Row):
-    changing = (
+_CHANGING: dict[type, tuple[str, ...]] = {
+    records.Trial: (
         "status",
         "finished_at",
         "environment_id",
         "git_commit",
         "git_dirty",
         "tracer",
-    )
-
-    id = TextField(primary_key=True)
-    notebook = TextField(null=True)
-    kind = TextField()
-    parent_id = TextField(null=True)
-    status = TextField()
-    started_at = UtcField()
-    finished_at = UtcField(null=True)
-    environment_id = TextField(null=True)
-    git_commit = TextField(null=True)
-    git_dirty = BooleanField(null=True)
-    user = TextField(null=True)
-    host = TextField(null=True)
-    tracer = TextField(null=True)
-    pid = IntegerField(null=True)
-    process_started_at = FloatField(null=True)
-
-
-class Code(Row):
-    hash = TextField(primary_key=True)
-    ast_hash = TextField()
-    source = TextField()
-
-
-class CellRun(Row):
-    changing = (
+        "notebook",
+        "notebook_from",
+        "git_changes",
+    ),
+    records.CellRun: (
         "execution_count",
         "status",
         "error_name",
@@ -68,148 +56,75 @@ class CellRun(Row):
         "duration",
         "output_digest",
         "truncated",
-    )
-
-    id = TextField(primary_key=True)
-    trial_id = TextField()
-    position = IntegerField()
-    execution_count = IntegerField(null=True)
-    cell_id = TextField(null=True)
-    code_hash = TextField()
-    status = TextField()
-    error_name = TextField(null=True)
-    error_value = TextField(null=True)
-    started_at = UtcField()
-    duration = FloatField(null=True)
-    output_digest = TextField(null=True)
-    truncated = BooleanField()
-
-
-class Activation(Row):
-    changing = ("calls", "duration", "result", "status")
-
-    id = TextField(primary_key=True)
-    trial_id = TextField()
-    cell_run_id = TextField()
-    parent_id = TextField(null=True)
-    name = TextField()
-    line = IntegerField(null=True)
-    calls = IntegerField()
-    started_at = UtcField()
-    duration = FloatField(null=True)
-    arguments = JsonField(null=True)
-    result = TextField(null=True)
-    status = TextField()
-
-
-class StageTag(Row):
-    id = TextField(primary_key=True)
-    trial_id = TextField()
-    cell_run_id = TextField()
-    stage = TextField()
-    label = TextField()
-    origin = TextField()
-    code_hash = TextField()
-    activation_id = TextField(null=True)
-
-
-class Event(Row):
-    id = TextField(primary_key=True)
-    trial_id = TextField()
-    cell_run_id = TextField(null=True)
-    kind = TextField()
-    message = TextField()
-    created_at = UtcField()
-
-
-class Variable(Row):
-    id = TextField(primary_key=True)
-    cell_run_id = TextField()
-    name = TextField()
-    access = TextField()
-    type = TextField(null=True)
-    repr = TextField(null=True)
-    digest = TextField(null=True)
-    exactness = TextField(null=True)
-    nbytes = IntegerField(null=True)
-    shape = TextField(null=True)
-
-
-class Dependency(Row):
-    id = TextField(primary_key=True)
-    cell_run_id = TextField()
-    source_cell_run_id = TextField()
-    variable = TextField()
-
-
-class TrackedValue(Row):
-    id = TextField(primary_key=True)
-    trial_id = TextField()
-    cell_run_id = TextField()
-    activation_id = TextField(null=True)
-    name = TextField()
-    role = TextField()
-    value = JsonField()
-    number = FloatField(null=True)
-
-
-class FileAccess(Row):
-    id = TextField(primary_key=True)
-    cell_run_id = TextField()
-    path = TextField()
-    mode = TextField()
-    digest_before = TextField(null=True)
-    digest_after = TextField(null=True)
-    nbytes = IntegerField(null=True)
-    evidence = TextField()
-
-
-class Environment(Row):
-    id = TextField(primary_key=True)
-    python = TextField()
-    implementation = TextField()
-    platform = TextField()
-    details = JsonField()
-
-
-class Package(Row):
-    environment_id = TextField()
-    name = TextField()
-    version = TextField()
-
-    class Meta:
-        primary_key = CompositeKey("environment_id", "name")
-
-
-class RandomState(Row):
-    id = TextField(primary_key=True)
-    cell_run_id = TextField()
-    generator = TextField()
-    digest_before = TextField()
-    digest_after = TextField()
-    state_before = TextField(null=True)
-
-
-class NoworkflowLink(Row):
-    id = TextField(primary_key=True)
-    cell_run_id = TextField()
-    noworkflow_trial_id = TextField()
-    noworkflow_activation_id = IntegerField()
-
-
-MODELS: dict[type, type[Row]] = {
-    records.Trial: Trial,
-    records.Code: Code,
-    records.CellRun: CellRun,
-    records.Activation: Activation,
-    records.StageTag: StageTag,
-    records.Variable: Variable,
-    records.Dependency: Dependency,
-    records.TrackedValue: TrackedValue,
-    records.FileAccess: FileAccess,
-    records.Environment: Environment,
-    records.Package: Package,
-    records.RandomState: RandomState,
-    records.NoworkflowLink: NoworkflowLink,
-    records.Event: Event,
+        "kind",
+    ),
+    records.Activation: ("calls", "duration", "result", "status"),
+    records.Note: ("name", "text", "tags", "starred", "changed_at"),
 }
+# Of these the first two columns are the key.
+_PAIRS = (records.Package, records.ResultParameter)
+_KINDS: dict[str, Any] = {
+    "str": TextField,
+    "bool": BooleanField,
+    "int": CountField,
+    "float": NumberField,
+    "datetime": UtcField,
+    "Json": JsonField,
+    "dict[str, Json]": JsonField,
+    "dict[str, str]": NamedTextsField,
+    "list[str]": TextsField,
+}
+
+
+def _column(field: Field[Any], key: bool) -> Any:
+    """Return the column of a field, by its annotation; those of `types` are words."""
+    kind, *none = str(field.type).split(" | ")
+    make: Any = _KINDS.get(kind)
+    if make is None:
+        make = partial(WordField, frozenset(get_args(getattr(types, kind))))
+    return make(primary_key=True) if key else make(null=bool(none))
+
+
+def _model(record: type[Any]) -> type[Row]:
+    pair = record in _PAIRS
+    columns = {
+        each.name: _column(each, key=at == 0 and not pair) for at, each in enumerate(fields(record))
+    }
+    inner: dict[str, Any] = {}
+    if pair:
+        inner["primary_key"] = CompositeKey(*list(columns)[:2])
+    own = {"changing": _CHANGING.get(record, ()), "Meta": type("Meta", (), inner)}
+    return cast("type[Row]", type(record.__name__, (Row,), own | columns))
+
+
+# From the record to its table.
+MODELS: dict[type, type[Row]] = {
+    record: _model(record)
+    for record in (
+        records.Trial,
+        records.Code,
+        records.CellRun,
+        records.Activation,
+        records.StageTag,
+        records.Variable,
+        records.Dependency,
+        records.Statement,
+        records.TrackedValue,
+        records.ResultParameter,
+        records.Note,
+        records.FileAccess,
+        records.Output,
+        records.Environment,
+        records.Package,
+        records.RandomState,
+        records.NoworkflowLink,
+        records.Event,
+        records.Verification,
+        records.Finding,
+    )
+}
+
+
+def table(record: type) -> Any:
+    """Return the table of a record. Peewee makes its columns as it goes, hence no type."""
+    return MODELS[record]

@@ -2,76 +2,279 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable
+from dataclasses import fields
+from datetime import datetime
 from typing import Any, TypeVar
 
-from peewee import Database, Expression, fn
+from peewee import SQL, Database, fn
 
-from provenance_kernel.records import CellRun, Code, StageTag, Trial
-from provenance_kernel.store.models import MODELS, Row
-from provenance_kernel.store.models import CellRun as CellRunRow
-from provenance_kernel.store.models import Code as CodeRow
-from provenance_kernel.store.models import StageTag as StageTagRow
-from provenance_kernel.store.models import Trial as TrialRow
+from provenance_kernel.records import (
+    Activation,
+    CellRun,
+    Code,
+    Environment,
+    Event,
+    Note,
+    Package,
+    StageTag,
+    TrackedValue,
+    Trial,
+)
+from provenance_kernel.store.border import as_stored, note, records
+from provenance_kernel.store.models import table
 
 T = TypeVar("T")
 
+# What one statement may ask for by key.
+KEYS = 500
+# Their index is on the trial; others are found by way of its cell runs.
+_OF_TRIALS = (CellRun, StageTag, TrackedValue, Event)
+# The kinds of trials that were run to tell of another.
+_RERUNS = ("verify", "intervention")
+
 
 def trials(database: Database, limit: int | None = None, offset: int = 0) -> list[Trial]:
-    """Return trials, the latest first."""
-    query = TrialRow.select().order_by(TrialRow.started_at.desc(), TrialRow.id.desc())
-    return _records(database, Trial, query.limit(limit).offset(offset))
+    """Return trials, the latest first, but for those that were run to verify or vary others."""
+    query = latest(select(Trial).where(is_own()))
+    return records(database, Trial, query.limit(limit).offset(offset))
+
+
+def count_trials(database: Database) -> int:
+    """Return how many trials there are, but for those that were run to verify or vary others."""
+    return int(table(Trial).select().where(is_own()).count(database))
 
 
 def trial_ids(database: Database) -> list[str]:
     """Return the ids of all trials, in order."""
-    query = TrialRow.select(TrialRow.id).order_by(TrialRow.id)
-    return [trial for (trial,) in query.tuples().execute(database)]
+    trial = table(Trial)
+    return values(database, trial.select(trial.id).order_by(trial.id))
+
+
+def trials_by_id(database: Database, ids: Iterable[str]) -> list[Trial]:
+    """Return the trials that have these ids, in their order."""
+    wanted = list(ids)
+    found = _by_key(database, Trial, wanted)
+    return [found[trial] for trial in wanted if trial in found]
 
 
 def trials_by_prefix(database: Database, prefix: str, limit: int) -> list[Trial]:
     """Return trials whose id starts so, oldest first."""
-    query = TrialRow.select().where(TrialRow.id >= prefix, TrialRow.id < prefix + "g")
-    return _records(database, Trial, query.order_by(TrialRow.id).limit(limit))
+    trial = table(Trial)
+    query = select(Trial).where(trial.id >= prefix, trial.id < prefix + "g")
+    return records(database, Trial, query.order_by(trial.id).limit(limit))
 
 
-def cell_run_counts(database: Database, trial_ids: Sequence[str]) -> dict[str, dict[str, int]]:
+def trials_before(database: Database, one: Trial, limit: int) -> list[Trial]:
+    """Return the trials before one, of the same notebook where it has one, the latest first."""
+    trial, start = table(Trial), one.started_at
+    query = latest(select(Trial)).where(
+        (trial.started_at < start) | ((trial.started_at == start) & (trial.id < one.id)),
+        is_own(),
+    )
+    if one.notebook is not None:
+        query = query.where(trial.notebook == one.notebook)
+    return records(database, Trial, query.limit(min(limit, 2**62)))
+
+
+def last_session(database: Database, notebooks: Collection[str]) -> Trial | None:
+    """Return the last trial in which a person ran the notebook that has these paths."""
+    trial = table(Trial)
+    query = latest(select(Trial)).where(
+        trial.notebook.in_(list(notebooks)), trial.kind == "interactive"
+    )
+    return next(iter(records(database, Trial, query.limit(1))), None)
+
+
+def last_position(database: Database, trial_id: str) -> int:
+    """Return the position of a trial's last cell run, 0 where it has none."""
+    run = table(CellRun)
+    query = run.select(fn.MAX(run.position)).where(run.trial_id == trial_id)
+    return int(query.scalar(database) or 0)
+
+
+def notebooks(database: Database) -> dict[str, str | None]:
+    """Return the notebook by the id of each trial that `trials` has, the latest first."""
+    trial = table(Trial)
+    query = latest(trial.select(trial.id, trial.notebook).where(is_own()))
+    return dict(as_stored(database, query))
+
+
+def trials_since(database: Database, moment: datetime) -> set[str]:
+    """Return the ids of the trials that started at a time or later."""
+    trial = table(Trial)
+    return set(values(database, trial.select(trial.id).where(trial.started_at >= moment)))
+
+
+def trials_with_stage(database: Database, stage: str) -> set[str]:
+    """Return the ids of the trials that have a cell of that stage."""
+    tag = table(StageTag)
+    return set(values(database, tag.select(tag.trial_id).where(tag.stage == stage).distinct()))
+
+
+def cell_run_counts(database: Database, trial_ids: Collection[str]) -> dict[str, dict[str, int]]:
     """Return how many cell runs of each status trials have."""
+    run = table(CellRun)
     query = (
-        CellRunRow.select(CellRunRow.trial_id, CellRunRow.status, fn.COUNT(CellRunRow.id))
-        .where(CellRunRow.trial_id.in_(list(trial_ids)))
-        .group_by(CellRunRow.trial_id, CellRunRow.status)
+        run.select(run.trial_id, run.status, fn.COUNT(run.id))
+        .where(run.trial_id.in_(list(trial_ids)), run.kind == "cell")
+        .group_by(run.trial_id, run.status)
     )
     counts: dict[str, dict[str, int]] = {trial: {} for trial in trial_ids}
-    for trial, status, count in query.tuples().execute(database):
+    for trial, status, count in as_stored(database, query):
         counts[trial][status] = count
     return counts
 
 
-def cell_runs(database: Database, trial_id: str) -> list[CellRun]:
-    """Return a trial's cell runs in the order they began."""
-    where = CellRunRow.trial_id == trial_id
-    return _where(database, CellRun, where, CellRunRow.position)
+def of_trial(
+    database: Database,
+    record: type[T],
+    trial_id: str,
+    *,
+    without: Collection[str] = (),
+    until: int | None = None,
+) -> list[T]:
+    """Return all of a kind that a trial has, in the order in which it was made.
+
+    Cell runs come by their position, up to `until`, and without those that only asked; what hangs
+    on cell runs, likewise. The columns in `without` are not read; they are None.
+    """
+    row = table(record)
+    query = select(record, without).where(_is_of_trial(record, trial_id))
+    if record is CellRun:
+        query = query.where(row.kind == "cell")
+        if until is not None:
+            query = query.where(row.position <= until)
+    elif until is not None or record in _OF_TRIALS:
+        # The few that are left out are asked for, not the many that stay.
+        run = table(CellRun)
+        out = run.kind == "question"
+        if until is not None:
+            out |= run.position > until
+        left_out = run.select(run.id).where(run.trial_id == trial_id, out)
+        query = query.where(row.cell_run_id.not_in(left_out) | row.cell_run_id.is_null())
+    return records(database, record, query.order_by(row.position if record is CellRun else row.id))
 
 
-def stage_tags(database: Database, trial_id: str) -> list[StageTag]:
-    """Return a trial's stage tags in the order they were made."""
-    return _where(database, StageTag, StageTagRow.trial_id == trial_id, StageTagRow.id)
+def own_calls(database: Database, trial_id: str) -> list[Activation]:
+    """Return the calls that a trial's cells made at their own level, in the order they began."""
+    call, root = table(Activation), table(Activation).alias()
+    roots = root.select(root.id).where(
+        root.cell_run_id.in_(_runs(trial_id)), root.parent_id.is_null()
+    )
+    query = select(Activation).where(_is_of_trial(Activation, trial_id), call.parent_id.in_(roots))
+    return records(database, Activation, query.order_by(call.id))
 
 
-def codes(database: Database, hashes: Sequence[str]) -> dict[str, Code]:
+def codes(database: Database, hashes: Iterable[str]) -> dict[str, Code]:
     """Return the codes that have these hashes, by hash."""
-    found: dict[str, Code] = {}
-    for start in range(0, len(hashes), 500):
-        query = CodeRow.select().where(CodeRow.hash.in_(list(hashes[start : start + 500])))
-        found |= {code.hash: code for code in _records(database, Code, query)}
+    return _by_key(database, Code, list(hashes))
+
+
+def codes_of(database: Database, runs: Collection[CellRun]) -> dict[str, Code]:
+    """Return the codes of cell runs, by hash; a note is made of runs whose code is not there."""
+    found = codes(database, {run.code_hash for run in runs})
+    for run in runs:
+        if run.code_hash not in found:
+            note(database, f"cell_run {run.id:.40}: code_hash: there is no such code")
     return found
 
 
-def _where(database: Database, record: type[T], where: Expression, order: Any) -> list[T]:
-    model: type[Row] = MODELS[record]
-    return _records(database, record, model.select().where(where).order_by(order))
+def environment(database: Database, environment_id: str | None) -> Environment | None:
+    """Return what a trial ran on, where that was recorded."""
+    return _by_key(database, Environment, [environment_id]).get(environment_id or "")
 
 
-def _records(database: Database, record: type[T], query: Any) -> list[T]:
-    return [record(**row) for row in query.dicts().execute(database)]
+def packages(database: Database, environment_id: str | None) -> dict[str, str]:
+    """Return the versions of an environment's packages by name."""
+    package = table(Package)
+    query = package.select(package.name, package.version).where(
+        package.environment_id == environment_id
+    )
+    return dict(as_stored(database, query.order_by(package.name)))
+
+
+def events(database: Database, kind: str) -> list[Event]:
+    """Return the events of a kind, of all trials."""
+    event = table(Event)
+    return records(database, Event, select(Event).where(event.kind == kind).order_by(event.id))
+
+
+def stages(database: Database) -> list[str]:
+    """Return every stage that was ever tagged, sorted."""
+    return distinct(database, "stage_tag", "stage")
+
+
+def notes(database: Database, trials: Iterable[str]) -> dict[str, Note]:
+    """Return what is noted of these trials, by trial."""
+    return _by_key(database, Note, list(trials))
+
+
+def starred(database: Database) -> set[str]:
+    """Return the ids of the trials that have a star."""
+    note = table(Note)
+    return set(values(database, note.select(note.trial_id).where(note.starred)))
+
+
+def runs_by_id(database: Database, ids: Iterable[str]) -> dict[str, CellRun]:
+    """Return the cell runs that have these ids, by id."""
+    return _by_key(database, CellRun, list(dict.fromkeys(ids)))
+
+
+def by_id(database: Database, record: type[T], key: str) -> T | None:
+    """Return the record of a kind that has an id, if there is one."""
+    return _by_key(database, record, [key]).get(key)
+
+
+def is_own() -> Any:
+    """Return the condition that a trial was not run to verify or vary another."""
+    return table(Trial).kind.not_in(_RERUNS)
+
+
+def select(record: type, without: Collection[str] = ()) -> Any:
+    """Return a query for a record's columns, in the order of its fields."""
+    row = table(record)
+    names = [each.name for each in fields(record)]
+    return row.select(*(SQL("NULL") if name in without else getattr(row, name) for name in names))
+
+
+def _by_key(database: Database, record: type[T], keys: list[Any]) -> dict[str, T]:
+    key = table(record)._meta.primary_key
+    found: dict[str, T] = {}
+    for start in range(0, len(keys), KEYS):
+        query = select(record).where(key.in_(keys[start : start + KEYS]))
+        found |= {getattr(each, key.name): each for each in records(database, record, query)}
+    return found
+
+
+def values(database: Database, query: Any) -> list[str]:
+    """Return what a query for one column finds."""
+    return [value for (value,) in as_stored(database, query)]
+
+
+def distinct(database: Database, name: str, column: str) -> list[str]:
+    """Return the values of an indexed column: a step of the index for each, however many rows."""
+    sql = (
+        f"WITH RECURSIVE each(value) AS (SELECT min({column}) FROM {name} UNION ALL "
+        f"SELECT (SELECT min({column}) FROM {name} WHERE {name}.{column} > each.value) "
+        "FROM each WHERE each.value IS NOT NULL) SELECT value FROM each WHERE value IS NOT NULL"
+    )
+    return values(database, SQL(sql))
+
+
+def latest(query: Any) -> Any:
+    """Return a query for trials, the latest first."""
+    trial = table(Trial)
+    return query.order_by(trial.started_at.desc(), trial.id.desc())
+
+
+def _runs(trial_id: str) -> Any:
+    run = table(CellRun)
+    return run.select(run.id).where(run.trial_id == trial_id)
+
+
+def _is_of_trial(record: type, trial_id: str) -> Any:
+    row = table(record)
+    if record in _OF_TRIALS:
+        return row.trial_id == trial_id
+    return row.cell_run_id.in_(_runs(trial_id))
