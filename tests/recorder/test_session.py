@@ -53,7 +53,7 @@ def test_what_is_told_where_no_cell_runs_is_said_and_recorded_nowhere(
     recorder = begin()
     recorder.track("metric", {"f1": 0.5, "auc": 0.7})
     recorder.tag("scoring")
-    recorder.finish("ok")
+    recorder.replied()
     recorder.settle()
     assert said == [
         "f1, auc: tracked where no cell runs, so not recorded",
@@ -89,7 +89,7 @@ def test_what_comes_before_the_notebook_is_known_waits_for_the_end(
     recorder = begin(notebook=None)
     recorder.fault("files", ValueError("broken"))
     assert not (tmp_path / DEFAULT).exists()
-    recorder.end()
+    recorder.close()
     archive = Archive(tmp_path / DEFAULT)
     assert [(each["notebook"], each["status"]) for each in archive.trials()] == [(None, "finished")]
     assert len(archive.events("fault")) == 1

@@ -8,6 +8,11 @@ import weakref
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
+from provenance_kernel.trace import watchers
+
+# Told which part of ours failed, and by what.
+Fault = Callable[[str, BaseException], None]
+
 
 class Guarded(Protocol):
     """What has a switch that turns it off and a way to report its faults."""
@@ -25,14 +30,20 @@ G = TypeVar("G", bound=Guarded)
 
 
 def harmless(method: Callable[Concatenate[G, P], R]) -> Callable[Concatenate[G, P], R | None]:
-    """Turn an exception of ours into a report; the user's cell goes on."""
+    """Turn an exception of ours into a report; the user's cell goes on.
+
+    Nor does a profiler or tracer of the user's see what is done.
+    """
 
     @functools.wraps(method)
     def guarded(self: G, /, *args: P.args, **kwargs: P.kwargs) -> R | None:
         if self.off:
             return None
         try:
-            return method(self, *args, **kwargs)
+            if not watchers.seen():
+                return method(self, *args, **kwargs)
+            with watchers.Unseen():
+                return method(self, *args, **kwargs)
         except Exception as error:
             self.fault(method.__name__, error)
             return None

@@ -1,35 +1,40 @@
 """The recorder: each request's beginning and end become rows, whatever happens between.
 
-Nothing here raises into the caller: a fault becomes one warning and a row in `event`.
+Nothing here raises into the caller: a fault becomes one warning and a row in `event`. The file is
+long as it holds a session's order of events as a whole.
 """
 
 from __future__ import annotations
 
-import getpass
-import os
+import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from provenance_kernel.capture.git import Commit
-from provenance_kernel.capture.secrets import redact_source, redact_text
-from provenance_kernel.errors import ProvenanceError, SettingError
-from provenance_kernel.fingerprint.source import ast_hash, code_hash
+from provenance_kernel.capture.git import Commit, told
+from provenance_kernel.errors import ProvenanceError
+from provenance_kernel.fingerprint.source import ast_hash
 from provenance_kernel.recorder.guards import harmless, off_in_forks
-from provenance_kernel.recorder.observer import Observer, Seen
-from provenance_kernel.recorder.run import CURRENT, OpenRun, Request
+from provenance_kernel.recorder.ledger import Ledger
+from provenance_kernel.recorder.location import Location
+from provenance_kernel.recorder.notebook_file import NotebookFile
+from provenance_kernel.recorder.probes import Probes, Session
+from provenance_kernel.recorder.probes.tracked import look_up
+from provenance_kernel.recorder.run import CURRENT, OpenRun, Request, begun_run
+from provenance_kernel.recorder.secrets import Secrets
 from provenance_kernel.recorder.shell import Shell
-from provenance_kernel.recorder.surroundings import Survey
+from provenance_kernel.recorder.survey import Survey
+from provenance_kernel.recorder.tracers import choose, listener_of
+from provenance_kernel.recorder.trial import begun_trial
 from provenance_kernel.records import (
-    CellRun,
     Code,
     Environment,
-    Event,
     Package,
     Trial,
     new_id,
@@ -38,12 +43,11 @@ from provenance_kernel.records import (
 from provenance_kernel.settings import Settings
 from provenance_kernel.stages import BadLabel, stage
 from provenance_kernel.stages import read as read_directives
-from provenance_kernel.store.database import FOLDER, locate, sqlite_path
-from provenance_kernel.store.outbox import Outbox
-from provenance_kernel.store.owners import host, process_started_at
-from provenance_kernel.trace import Place
-from provenance_kernel.types import Role, RunStatus
+from provenance_kernel.trace import Place, Tracer
+from provenance_kernel.types import Role
 
+# Cells whose sources are kept, in this process alone, as they were before secrets were hidden.
+_MOST_HIDDEN = 1000
 # Values tracked in quick succession, as in a loop, are written together.
 _BATCH_SECONDS = 0.5
 
@@ -51,6 +55,7 @@ _BATCH_SECONDS = 0.5
 class Recorder:
     """Records the requests of one session. Requests may overlap on several threads.
 
+    Each request passes through `begin`, `replied` and `settle`; the session ends with `close`.
     `notebook` tells the notebook's path once it is known, `folder` is where the session
     started, `say` shows the user a line, and `shell` is the IPython shell that runs the cells.
     The session began at `began` (seconds since the epoch), or begins now.
@@ -70,19 +75,29 @@ class Recorder:
         self.trial_id = settings.trial_id or new_id()
         self.off = False
         self._started_at = utc_now() if began is None else datetime.fromtimestamp(began, UTC)
-        self._notebook = notebook
-        self._folder = folder
+        self._location = Location(notebook, folder)
         self._say = say
-        self._said: set[str] = set()
-        self._outbox = Outbox(self.target, self._trouble)
-        self._trial: Trial | None = None
+        self._said: set[object] = set()
+        self.secrets = Secrets(shell)
         self._lock = threading.Lock()
         self._position = 0
+        # Runs that are not settled, and those of them that have ended.
         self._open: dict[str, OpenRun] = {}
-        self._held: list[object] = []
-        self._codes: set[str] = set()
+        self._ended: deque[OpenRun] = deque()
+        self._file: NotebookFile | None = None
+        self._commit: Commit | None = None
+        self._unhidden: dict[str, str] = {}
+        self._ledger = Ledger(
+            self.trial_id,
+            self._location,
+            self.secrets,
+            target=self.target,
+            begun=self._begun,
+            open_runs=self._open_runs,
+            trouble=self._trouble,
+        )
         self._shell = Shell(shell, self.fault)
-        self._observer: Observer | None = None
+        self._looking: Probes | None = None
         self._survey: Survey | None = None
         self._put_at = 0.0
         off_in_forks(self)
@@ -93,173 +108,238 @@ class Recorder:
         """The cell run that the calling code belongs to."""
         return CURRENT.get()
 
+    @property
+    def unsettled(self) -> bool:
+        """Whether runs that have ended are still to be settled."""
+        return bool(self._ended)
+
     @harmless
     def begin(self, request: Request) -> None:
-        """Commit a `running` row for a request whose code is about to run."""
+        """Commit a row for a request: `running`, as its code is about to run, or `aborted`.
+
+        What ended before is settled first.
+        """
+        self.settle()
+        request = self._filled(request)
         directives = read_directives(request.source, request.metadata)
-        run = self._new_run(request, "running")
-        opened = OpenRun(run, new_id(), directives, request.source)
-        opened.tags = [opened.tag(each, opened.root_id) for each in directives.stages]
-        problems = [
-            self._event("directive", problem, run.id)
-            for problem in directives.problems
-            if self.say(problem)
-        ]
+        source = self.secrets.source(request.source)
+        if source != request.source and len(self._unhidden) < _MOST_HIDDEN:
+            self._unhidden[source] = request.source
+        run = begun_run(request, source, self.trial_id, self._next_position())
+        opened = OpenRun(run, new_id(), directives, request.source, source)
+        root = None if request.aborted else opened.root_id
+        opened.tags = [opened.tag(each, root) for each in directives.stages]
+        records = [*self._ledger.code(source, run.code_hash), run, *opened.tags]
+        if request.aborted:
+            self._ledger.put(records)
+            return
         with self._lock:
             self._open[run.id] = opened
         CURRENT.set(opened)
-        records = [*self._code(request.source, run.code_hash), run, *opened.tags, *problems]
+        records += self._problems(directives.problems, run.id)
         if opened.tags:
             # Without a tag nothing leads to the root yet, and it can wait for the run's end.
             records.append(opened.root("running"))
-        self._put(records, first=request.stored)
-        self._begin_to_observe(opened, request)
-        self._tell_problems()
+        self._ledger.put(records, first=request.stored)
+        self._look(opened)
         opened.clock = time.perf_counter()
 
-    def _tell_problems(self) -> None:
-        """Tell the user, once, what is not done that the settings ask for."""
-        for problem in (*self.settings.problems, self._seeing.problem):
-            if problem is not None and self.say(problem):
-                self._put([self._event("tracer", problem, None)])
-
-    def resume(self, opened: OpenRun) -> None:
-        """Make a run the current one of the calling context too."""
-        CURRENT.set(opened)
-
-    def stop(self, error: BaseException | None = None) -> None:
-        """Note that the current run's code has ended, whatever is left to do for the request."""
-        opened = CURRENT.get()
-        if opened is not None:
-            opened.stopped = time.perf_counter()
-            opened.error = error
+    def _filled(self, request: Request) -> Request:
+        """Return a request with its cell's metadata from the notebook's file, if it has none."""
+        if request.metadata:
+            return request
+        if self._file is None and not self._position:
+            self._file = self._location.file(request.source)
+        return request if self._file is None else self._file.filled(request)
 
     @harmless
-    def finish(
-        self, status: RunStatus, error_name: str | None = None, error_value: str | None = None
-    ) -> None:
-        """Commit how the current run ended; without one, do nothing.
+    def _look(self, opened: OpenRun) -> None:
+        self._probes.begin(opened)
+        # What is not done that the settings ask for is told once.
+        for problem in (*self.settings.problems, self._probes.session.tracer.problem):
+            if problem is not None and self.say(problem):
+                self._ledger.put([self._ledger.event("tracer", problem, None)])
 
-        What was seen of it is left for `settle`, which is called after the reply has gone out.
+    @harmless
+    def replied(
+        self,
+        error_name: str | None = None,
+        error_value: str | None = None,
+        *,
+        run: OpenRun | None = None,
+    ) -> None:
+        """Commit how a run ended, by the exception if there was one, and look at it no more.
+
+        The run is the current one unless it is given; without one, nothing happens. What was seen
+        of it is left for `settle`.
         """
-        opened = CURRENT.get()
+        opened = run or CURRENT.get()
         if opened is None or opened.run.status != "running":
             return
+        interrupted = error_name in ("KeyboardInterrupt", "CancelledError")
         opened.run = replace(
             opened.run,
-            status=status,
+            status="interrupted" if interrupted else "error" if error_name else "ok",
             duration=opened.duration(),
             error_name=error_name,
-            error_value=error_value and redact_text(error_value),
+            error_value=error_value,
         )
-        self._put([opened.run])
+        try:
+            # The message waits until it is known what the run's names hold that is secret.
+            self._ledger.put([replace(opened.run, error_value=None)])
+        finally:
+            self._probes.leave(opened)
+            CURRENT.set(None)
+            self._ended.append(opened)
 
-    @harmless
+    def unhidden(self, source: str) -> str:
+        """Return a source of this session, as the record has it, with what is hidden there."""
+        return self._unhidden.get(source, source)
+
     def settle(self) -> None:
-        """Commit what was seen of the current run; without one, do nothing."""
-        opened = CURRENT.get()
-        if opened is None:
-            return
-        CURRENT.set(None)
-        with self._lock:
-            self._open.pop(opened.run.id, None)
-        seen = self._observed(opened) or Seen()
-        opened.error = None
-        problems = [
-            self._event("directive", problem, opened.run.id)
-            for problem in seen.problems
-            if self.say(problem)
-        ]
-        run = opened.run
-        if seen.truncated or seen.output_digest is not None:
-            run = replace(run, truncated=seen.truncated, output_digest=seen.output_digest)
-            seen.records.append(run)
-        values, opened.values = opened.values, []
-        self._put([opened.root(run.status, run.duration), *seen.records, *values, *problems])
+        """Commit what was seen of the runs that have ended. Any thread may call it."""
+        while self._ended:
+            with suppress(IndexError):
+                self._settle(self._ended.popleft())
+
+    @harmless
+    def _settle(self, opened: OpenRun) -> None:
+        token = CURRENT.set(opened)
+        try:
+            before = opened.run
+            found = self._probes.end(opened)
+            if opened.modules is not None:
+                self._asked(opened, opened.modules)
+            opened.error = None
+            run = opened.run
+            records = self.secrets.clean(
+                [
+                    opened.root(run.status, run.duration),
+                    *found,
+                    *self._problems(opened.problems, run.id),
+                    *([run] if run is not before or run.error_value else []),
+                    *self._said_again(opened),
+                ]
+            )
+            listener = listener_of(self._probes.session.tracer)
+            if listener is not None:
+                told = self.secrets.clean([*opened.tags, *opened.told.values()])
+                records += listener.settled(run, opened.stored, [*records, *told])
+            values, opened.values = opened.values, []
+            self._ledger.put([*records, *self.secrets.clean(values)], clean=True)
+        finally:
+            CURRENT.reset(token)
+            with self._lock:
+                self._open.pop(opened.run.id, None)
+        if self._survey is not None and opened.run.kind == "cell":
+            self._survey.due([*found, *values])
+
+    def _asked(self, opened: OpenRun, modules: frozenset[str]) -> None:
+        """Take a run that asked for a cell if it did more than that; else forget its imports."""
+        if opened.did_more_than_ask(self._shell.namespace):
+            opened.run = replace(opened.run, kind="cell")
+        else:
+            self.leave_out(frozenset(sys.modules) - modules)
+
+    def leave_out(self, modules: frozenset[str]) -> None:
+        """Count no package for modules that we imported, and not the user's code."""
         if self._survey is not None:
-            self._survey.due()
+            self._survey.leave_out(modules)
 
     @harmless
-    def _surveyed(
-        self, environment: Environment, packages: list[Package], commit: Commit | None
-    ) -> None:
+    def _counted(self, environment: Environment, packages: list[Package]) -> None:
         """Record the environment, and that the trial is in it."""
-        if self._trial is None:
+        self._ledger.place(environment, packages)
+
+    @harmless
+    def _committed(self, commit: Commit | None) -> None:
+        """Record at which commit the trial is; an event tells that it was at another before."""
+        before, self._commit = self._commit, told(commit, self._commit)
+        if self._commit is None or self._commit == before:
             return
-        self._trial = replace(
-            self._trial,
-            environment_id=environment.id,
-            git_commit=commit.id if commit else None,
-            git_dirty=commit.dirty if commit else None,
+        text = None if before is None else before.followed_by(self._commit)
+        self._ledger.change(
+            *([self._ledger.event("commit", text, None)] if text else ()),
+            git_commit=self._commit.id,
+            git_dirty=self._commit.dirty,
+            git_changes=list(self._commit.changes) if self._commit.dirty is not None else None,
         )
-        self._put([environment, *packages, self._trial])
-
-    @harmless
-    def _begin_to_observe(self, opened: OpenRun, request: Request) -> None:
-        self._seeing.begin(opened, request)
-
-    @harmless
-    def _observed(self, opened: OpenRun) -> Seen:
-        return self._seeing.end(opened)
 
     @property
-    def _seeing(self) -> Observer:
+    def _probes(self) -> Probes:
         # Made at the first run: the notebook's folder is not known before.
-        if self._observer is None:
-            project = self._project()
-            name = Path(self._notebook() or "notebook").name
-            self._observer = Observer(
-                self.settings,
-                self._shell,
-                project,
-                Place(self._notebook_folder(), name, self.trial_id),
-                self._own_files(),
-                self.fault,
+        if self._looking is None:
+            project = self._location.project
+            self._looking = Probes(
+                Session(
+                    settings=self.settings,
+                    shell=self._shell,
+                    tracer=self._tracer(project),
+                    project=project,
+                    ignored=self._location.own_files(self.settings),
+                    secrets=self.secrets,
+                    fault=self.fault,
+                    put=self._ledger.put,
+                )
             )
-            self._survey = Survey(project, lambda: not self._open, self._surveyed)
-        return self._observer
+            self._survey = Survey(project, lambda: not self._open, self._counted, self._committed)
+        return self._looking
+
+    def _tracer(self, project: Path) -> Tracer:
+        place = Place(self._location.folder, self._location.name, self.trial_id)
+        tracer = choose(self.settings, project, place)
+        if tracer.names:
+            self._shell.provide(tracer.names)
+        return tracer
 
     @harmless
-    def track(self, role: Role, values: Mapping[str, object]) -> None:
-        """Record values that the code of the current run hands over."""
+    def configure(self, settings: Settings) -> None:
+        """Take settings that changed; what is collected follows from the next run on."""
+        self.settings = settings
+        if self._looking is None:
+            return
+        self._looking.session.tracer.close()
+        project = self._location.project
+        tracer = self._tracer(project)
+        self._looking.configure(
+            replace(self._looking.session, settings=settings, project=project, tracer=tracer)
+        )
+        self._ledger.change(tracer=tracer.name)
+
+    @harmless
+    def track(self, role: Role, values: Mapping[str, object], step: float | None = None) -> None:
+        """Record values that the code of the current run hands over; `step` makes a series."""
         opened = CURRENT.get()
         if opened is None:
             self.say(f"{', '.join(values)}: tracked where no cell runs, so not recorded")
             return
-        rows = [opened.tracked(name, role, value) for name, value in values.items()]
-        opened.values += rows
-        opened.told.update((row.name, row) for row in rows)
+        session = self._probes.session
+        with session.tracking.lock:
+            opened.values += session.tracking.told(
+                opened, role, values, step, lambda name: look_up(name, session.namespace)
+            )
         now = time.monotonic()
         if now - self._put_at > _BATCH_SECONDS:
             self._put_at = now
             collected, opened.values = opened.values, []
-            self._put(list(collected))
-
-    def reply(self, content: Mapping[str, Any], *, settle: bool = False) -> None:
-        """Commit how the current run ended, by the content of the reply to its request.
-
-        `settle` says that nothing may be left for after the reply.
-        """
-        if content.get("status") == "ok":
-            self.finish("ok")
-        else:
-            self.finish_error(str(content.get("ename")), str(content.get("evalue")))
-        if settle:
-            self.settle()
-
-    def finish_error(self, name: str, value: str) -> None:
-        """Commit that the current run ended by an exception of that name."""
-        interrupted = name in ("KeyboardInterrupt", "CancelledError")
-        self.finish("interrupted" if interrupted else "error", name, value)
+            self._ledger.put(list(collected))
 
     @harmless
-    def abort(self, request: Request) -> None:
-        """Record a request that was answered without being run, as those queued after an error."""
-        directives = read_directives(request.source, request.metadata)
-        run = self._new_run(request, "aborted")
-        opened = OpenRun(run, new_id(), directives, request.source)
-        tags = [opened.tag(each, None) for each in directives.stages]
-        self._put([*self._code(request.source, run.code_hash), run, *tags])
+    def asking(self) -> None:
+        """Note that the current cell asks what was recorded, and is no part of the answer."""
+        opened = CURRENT.get()
+        if opened is not None and opened.modules is None:
+            opened.modules = frozenset(sys.modules)
+            opened.run = replace(opened.run, kind="question")
+            self._ledger.put([opened.run])
+
+    @harmless
+    def told(self, text: str, prompt: object = None) -> None:
+        """Take a text that somebody typed unseen, or as the answer to a prompt that asks for it."""
+        if prompt is None:
+            self.secrets.told(text)
+        else:
+            self.secrets.asked(prompt, text)
 
     @harmless
     def tag(self, label: object) -> None:
@@ -275,165 +355,109 @@ class Recorder:
         except BadLabel as error:
             problem = f"{error}: now_tag_cell({_quoted(label)})"
             if self.say(problem):
-                self._put([self._event("directive", problem, opened.run.id)])
+                self._ledger.put([self._ledger.event("directive", problem, opened.run.id)])
             return
         if all((each.stage, each.origin) != (found.name, "call") for each in opened.tags):
             tag = opened.tag(found, opened.root_id)
             opened.tags.append(tag)
-            self._put([opened.root("running"), tag])
+            self._ledger.put([opened.root("running"), tag])
 
-    def say(self, message: str) -> bool:
-        """Show the user a line, once; return whether it was new."""
-        if message in self._said:
+    def say(self, message: str, about: object = None) -> bool:
+        """Show the user a line, once, or once about something; return whether it was new."""
+        about = about or message
+        if about in self._said:
             return False
-        self._said.add(message)
+        self._said.add(about)
         self._say(message)
         return True
 
     def fault(self, where: str, error: BaseException) -> None:
-        """Report a fault of ours: one warning, one row in `event`."""
+        """Report a fault of ours: a row in `event` for each run, a warning for each kind."""
         try:
-            message = f"{where}: {type(error).__name__}: {error}"
-            if self.say(f"a fault in recording ({message}); cells run as usual"):
-                opened = CURRENT.get()
-                self._put([self._event("fault", message, opened.run.id if opened else None)])
+            kind = type(error).__name__
+            message = f"{where}: {kind}: {error}"
+            opened = CURRENT.get()
+            new = self.say(f"a fault in recording ({message}); cells run as usual", (where, kind))
+            if new or opened is not None:
+                self._ledger.put(
+                    [self._ledger.event("fault", message, opened.run.id if opened else None)]
+                )
         except Exception:
             self.off = True
 
-    @harmless
-    def end(self) -> None:
-        """Record that the trial has ended; the process may be killed before it comes to `close`.
-
-        A trial of which a cell still runs goes on: its process must end first.
-        """
-        with self._lock:
-            if self._open:
-                return
-        if self._held:
-            self._put([], first=True)
-        if self._trial is not None and self._trial.status == "running":
-            self._trial = replace(self._trial, status="finished", finished_at=utc_now())
-            self._put([self._trial])
-
     def close(self) -> None:
-        """End the trial, look at the environment a last time, and close the database."""
-        self.end()
-        with self._lock:
-            if self.off or self._open:
-                return
+        """End the trial, look at the environment a last time, and close the database.
+
+        That the trial has ended comes first, as the process may be killed on the way. While a cell
+        runs, nothing is done: its process must end first.
+        """
+        if self.off or not self._end():
+            return
         try:
             if self._survey is not None:
                 self._survey.close()
             self.off = True
-            if self._observer is not None:
-                self._observer.close()
-            self._outbox.close()
+            if self._looking is not None:
+                self._looking.session.tracer.close()
+                self._looking.close()
+                self._shell.detach()
+            self._ledger.close()
         except Exception as error:
             self._say(f"a fault while ending the record: {type(error).__name__}: {error}")
 
-    def _own_files(self) -> list[Path]:
-        """Return what the record itself is made of, which is no file of the user's."""
-        try:
-            path = sqlite_path(self.target())
-        except SettingError:
-            return []
-        if path is None:
-            return []
-        return [path.parent if path.parent.name == FOLDER else path]
-
     @harmless
-    def configure(self, settings: Settings) -> None:
-        """Take settings that changed; what is collected follows from the next run on."""
-        self.settings = settings
-        if self._observer is not None:
-            self._observer.configure(settings, self._project())
-            if self._trial is not None and self._trial.tracer != self._observer.tracer:
-                self._trial = replace(self._trial, tracer=self._observer.tracer)
-                self._put([self._trial])
+    def _end(self) -> bool:
+        self.settle()
+        with self._lock:
+            if self._open:
+                return False
+        self._ledger.end()
+        return True
 
-    def _new_run(self, request: Request, status: RunStatus) -> CellRun:
+    def _next_position(self) -> int:
         with self._lock:
             self._position += 1
-            position = self._position
-        return CellRun(
-            id=new_id(),
-            trial_id=self.trial_id,
-            position=position,
-            execution_count=request.execution_count,
-            cell_id=request.cell_id if isinstance(request.cell_id, str) else None,
-            code_hash=code_hash(request.source),
-            status=status,
-            started_at=utc_now(),
-        )
+            return self._position
 
-    def _code(self, source: str, digest: str) -> list[Code]:
-        if digest in self._codes:
+    def _said_again(self, opened: OpenRun) -> list[Code]:
+        """Return a run's code without what turned out to be secret when it had run."""
+        source = self.secrets.source(opened.source)
+        if source == opened.stored:
             return []
-        self._codes.add(digest)
-        return [Code(digest, ast_hash(source), redact_source(source))]
+        opened.stored = source
+        return [Code(opened.run.code_hash, ast_hash(source), source)]
 
-    def _event(self, kind: str, message: str, run: str | None) -> Event:
-        return Event(new_id(), self.trial_id, run, kind, message, utc_now())
+    def _problems(self, problems: Iterable[str], run: str) -> list[object]:
+        """Tell the user of directives that could not be followed; return an event for each."""
+        return [self._ledger.event("directive", each, run) for each in problems if self.say(each)]
 
-    def _put(self, records: list[object], *, first: bool = False) -> None:
-        if self._trial is None:
-            with self._lock:
-                self._held += records
-                if self._trial is None and not first and self._notebook() is None:
-                    # VS Code tells the notebook's path in requests of its own, before the
-                    # first cell: what it asks for waits until the database can be located.
-                    return
-                if self._trial is None:
-                    self._trial = self._new_trial()
-                    self._held.insert(0, self._trial)
-                records, self._held = self._held, []
-        self._outbox.put(records)
-
-    def _new_trial(self) -> Trial:
-        pid = os.getpid()
-        return Trial(
-            id=self.trial_id,
-            notebook=self._notebook(),
-            kind=self.settings.trial_kind,
-            parent_id=self.settings.parent_trial,
-            status="running",
-            started_at=self._started_at,
-            user=_user(),
-            host=host(),
-            tracer=self._seeing.tracer,
-            pid=pid,
-            process_started_at=process_started_at(pid),
+    def _begun(self) -> Trial:
+        return begun_trial(
+            self.settings,
+            self.trial_id,
+            self._started_at,
+            self._location.notebook,
+            self._location.notebook_from,
+            self._probes.session.tracer.name,
         )
+
+    def _open_runs(self) -> list[OpenRun]:
+        with self._lock:
+            return list(self._open.values())
 
     def target(self) -> str | Path:
         """Return the path or URL of the database that the session is recorded in."""
-        return self.settings.database or locate(self._notebook_folder())
-
-    def _notebook_folder(self) -> Path:
-        notebook = self._notebook()
-        folder = Path(notebook).parent if notebook else self._folder
-        return folder if folder.is_dir() else self._folder
-
-    def _project(self) -> Path:
-        """Return the folder whose modules are the user's own."""
-        return locate(self._notebook_folder()).parent.parent
+        return self._location.target(self.settings)
 
     def _trouble(self, message: str) -> None:
         self.say(message)
         try:
             opened = CURRENT.get()
-            event = self._event("database", message, opened.run.id if opened else None)
-            self._outbox.put([event])
+            self._ledger.put(
+                [self._ledger.event("database", message, opened.run.id if opened else None)]
+            )
         except ProvenanceError:
             self.off = True
-
-
-def _user() -> str | None:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        # A container may run us as a user that has no name.
-        return None
 
 
 def _quoted(value: object) -> str:
@@ -451,3 +475,15 @@ def active() -> Recorder | None:
         if recorder is not None and not recorder.off:
             return recorder
     return None
+
+
+@contextmanager
+def imports_of_ours() -> Iterator[None]:
+    """Import what a cell needs of this package as no import of the cell's."""
+    before = frozenset(sys.modules)
+    try:
+        yield
+    finally:
+        recorder = active()
+        if recorder is not None:
+            recorder.leave_out(frozenset(sys.modules) - before)

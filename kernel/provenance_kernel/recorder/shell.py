@@ -1,20 +1,27 @@
 """What a recorder uses of an IPython shell: its names, trees, compiler and file names."""
 
 from __future__ import annotations
+import __future__
 
 import ast
-from collections.abc import Callable, Hashable, Mapping
+import linecache
+import sys
+from collections.abc import Hashable, Mapping
+from contextlib import suppress
 from functools import cache, wraps
 from types import CodeType
 from typing import Any, cast
 
-from provenance_kernel.recorder.run import CURRENT
+from provenance_kernel.parsing import transformed
+from provenance_kernel.recorder.guards import Fault
+from provenance_kernel.recorder.run import CURRENT, OpenRun
+from provenance_kernel.trace import watchers
 
 
 class Shell:
     """A shell whose cells are shown to the current cell run before they are compiled."""
 
-    def __init__(self, shell: Any, fault: Callable[[str, BaseException], None]) -> None:
+    def __init__(self, shell: Any, fault: Fault) -> None:
         self._shell = shell
         self._fault = fault
         # The class of the shell's compiler, while one of ours stands in for it.
@@ -46,9 +53,27 @@ class Shell:
     def file_name(self, source: str, count: int | None) -> str | None:
         """Return the file name that a cell's code is compiled under."""
         try:
-            return str(self._shell.compile.get_code_name(source, source, count or 0))
+            name = str(self._shell.compile.get_code_name(source, source, count or 0))
+            if name not in linecache.cache:
+                # Shells that are no kernels name code by what they made of it.
+                python = transformed(source)
+                name = str(self._shell.compile.get_code_name(source, python, count or 0))
+            return name
         except Exception:
             return None
+
+    @property
+    def closes_figures(self) -> bool:
+        """Whether the shell shows and closes all figures when a cell has ended."""
+        inline = sys.modules.get("matplotlib_inline.backend_inline")
+        flush = getattr(inline, "flush_figures", None)
+        return flush is not None and flush in self._shell.events.callbacks["post_execute"]
+
+    @property
+    def lazy_annotations(self) -> bool:
+        """Whether a cell has told Python not to evaluate annotations, which holds from then on."""
+        flags = getattr(self._shell.compile, "flags", 0)
+        return bool(flags & __future__.annotations.compiler_flag)
 
     def provide(self, names: Mapping[str, object]) -> None:
         """Give cells names with the builtins, from the next one on."""
@@ -74,18 +99,25 @@ class Shell:
         if opened is None or opened.stopped is not None:
             return tree
         try:
-            transformers = self._shell.ast_transformers
-            if transformers and transformers[-1] is self:
-                # For a shell with transformers, IPython then walks the whole tree, which fails
-                # for trees that the compiler would take.
-                transformers.pop()
-            if opened.prepare(tree, self._withdraw):
-                self._compile()
-            if opened.trace is not None and opened.trace.tree is not None:
-                return opened.trace.tree
+            with watchers.Unseen():
+                return self._shown(tree, opened)
         except Exception as error:
             self._fault("transform", error)
         return tree
+
+    def _shown(self, tree: ast.Module, opened: OpenRun) -> ast.Module:
+        transformers = self._shell.ast_transformers
+        if transformers and transformers[-1] is self:
+            # For a shell with transformers, IPython then walks the whole tree, which fails
+            # for trees that the compiler would take.
+            transformers.pop()
+        if transformers:
+            # IPython gives nodes that others made a position when all have seen the tree.
+            with suppress(RecursionError):
+                ast.fix_missing_locations(tree)
+        if opened.prepare(tree, self._withdraw):
+            self._compile()
+        return opened.trace.tree if opened.trace and opened.trace.tree else tree
 
     def _compile(self) -> None:
         """Be asked for the code of cells; no hook is there for that."""

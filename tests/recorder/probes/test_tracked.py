@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from provenance_kernel.recorder.tracked import NotThere, look_up
+from provenance_kernel.recorder.probes.tracked import NotThere, look_up
 
 
 class Raising:
