@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Protocol
@@ -15,12 +16,8 @@ class Renderer(Protocol):
         """Return the answer as a table or tree for a terminal, without colours."""
         ...
 
-    def html(self, answer: Answer) -> str:
-        """Return the answer as HTML in which everything from a notebook is escaped."""
-        ...
-
     def bundle(self, answer: Answer) -> dict[str, str]:
-        """Return the answer by MIME type, `text/plain` and `text/html` at least."""
+        """Return the answer by MIME type, `text/plain` at least."""
         ...
 
 
@@ -49,7 +46,21 @@ class Answer:
         """Return the answer as JSON has it: times as ISO text, records as dicts."""
         if not dataclasses.is_dataclass(self):
             raise TypeError(f"{type(self).__name__} is no record")
-        return {field.name: plain(getattr(self, field.name)) for field in dataclasses.fields(self)}
+        return {each.name: plain(getattr(self, each.name)) for each in dataclasses.fields(self)}
+
+
+class Tabular:
+    """A mix-in of answers that are rows, for what takes tables."""
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the rows as JSON and CSV have them."""
+        raise NotImplementedError
+
+    def to_frame(self) -> Any:
+        """Return the rows as a pandas DataFrame; pandas is imported now, as it is asked for."""
+        import pandas
+
+        return pandas.DataFrame(self.rows())
 
 
 def plain(value: Any) -> Any:
@@ -65,8 +76,10 @@ def plain(value: Any) -> Any:
     return value
 
 
-def to_frame(rows: Sequence[Mapping[str, Any]]) -> Any:
-    """Return rows as a pandas DataFrame; pandas is imported only now, because it was asked for."""
-    import pandas
-
-    return pandas.DataFrame(list(rows))
+def finite(value: Any) -> Any:
+    """Return what is plain with texts in place of numbers that JSON has not."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, dict):
+        return {str(key): finite(each) for key, each in value.items()}
+    return [finite(each) for each in value] if isinstance(value, list | tuple) else value

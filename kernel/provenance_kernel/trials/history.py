@@ -1,252 +1,194 @@
-"""A trial's record read whole: each cell run with its source, names, calls, files and stages."""
+"""A trial's record read whole: each cell run with its source and all that was recorded of it."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from operator import attrgetter
+from typing import Any, TypeVar
 
 from peewee import Database
 
-from provenance_kernel.records import Trial
-from provenance_kernel.store.models import (
+from provenance_kernel.records import (
     Activation,
     CellRun,
-    Code,
     Dependency,
+    Environment,
     Event,
     FileAccess,
+    Output,
     RandomState,
     StageTag,
+    Statement,
     TrackedValue,
+    Trial,
     Variable,
 )
-from provenance_kernel.types import Access, Evidence, Exactness, Json, Role, RunStatus
+from provenance_kernel.store import reader
+from provenance_kernel.types import Access
+
+R = TypeVar("R")
+
+# What hangs on a cell run, by the field of `Run` that holds it; its own calls are read apart.
+_PARTS: dict[str, type] = {
+    "tags": StageTag,
+    "variables": Variable,
+    "dependencies": Dependency,
+    "statements": Statement,
+    "files": FileAccess,
+    "outputs": Output,
+    "values": TrackedValue,
+    "random_states": RandomState,
+    "events": Event,
+}
+# What is said of a value that was another when a run began than the last one had left it.
+OUTSIDE = "changed outside of any cell"
+_WEIGHT = {"outside": 0, "read": 1, "mutate": 2, "write": 3}
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What a run did with a name, and what is known of the value it had afterwards."""
+class TrialAt(Trial):
+    """A trial as it stood after the cell run at position `until`."""
 
-    name: str
-    access: Access
-    type: str | None
-    repr: str | None
-    digest: str | None
-    exactness: Exactness | None
-    nbytes: int | None
-    shape: str | None
+    until: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A call that a run's cell made itself."""
+def of_trial(
+    database: Database, record: type[R], trial: Trial, *, without: Collection[str] = ()
+) -> list[R]:
+    """Return all of a kind that belongs to the answers about a trial, in order.
 
-    id: str
-    name: str
-    line: int | None
-    calls: int
-    arguments: dict[str, str]
-    result: str | None
-    status: RunStatus
+    What cells that only asked left is none of it, nor is what came after the moment that is meant.
+    """
+    until = trial.until if isinstance(trial, TrialAt) else None
+    return reader.of_trial(database, record, trial.id, without=without, until=until)
 
 
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file that a run used; `mode` as `file_access` has it."""
+@dataclass(frozen=True)
+class Run(CellRun):
+    """A cell run with all that is recorded of it, in the order in which it was made.
 
-    path: str
-    mode: str
-    digest_before: str | None
-    digest_after: str | None
-    nbytes: int | None
-    evidence: Evidence
+    `calls` are those that the cell made itself. The states in `random_states` are left out.
+    """
+
+    source: str = ""
+    ast_hash: str = ""
+    tags: tuple[StageTag, ...] = ()
+    variables: tuple[Variable, ...] = ()
+    dependencies: tuple[Dependency, ...] = ()
+    calls: tuple[Activation, ...] = ()
+    statements: tuple[Statement, ...] = ()
+    files: tuple[FileAccess, ...] = ()
+    outputs: tuple[Output, ...] = ()
+    values: tuple[TrackedValue, ...] = ()
+    random_states: tuple[RandomState, ...] = ()
+    events: tuple[Event, ...] = ()
+
+    @cached_property
+    def stages(self) -> tuple[str, ...]:
+        """The stages of the run."""
+        return tuple(self._labels)
 
     @property
-    def words(self) -> frozenset[str]:
-        """The modes and notes."""
-        return frozenset(self.mode.split(","))
+    def labels(self) -> tuple[str, ...]:
+        """The stages as they were first written."""
+        return tuple(dict.fromkeys(self._labels.values()))
 
-    @property
-    def written(self) -> bool:
-        """Whether the run may have changed the file."""
-        return not self.words.isdisjoint(_WRITING) or self.digest_before != self.digest_after
+    @cached_property
+    def _labels(self) -> dict[str, str]:
+        labels: dict[str, str] = {}
+        for tag in self.tags:
+            labels.setdefault(tag.stage, tag.label)
+        return labels
 
+    @cached_property
+    def left(self) -> dict[str, Variable]:
+        """What the run left behind in the names that it wrote, mutated or deleted.
 
-@dataclass(frozen=True, slots=True)
-class Value:
-    """A value that the user marked."""
+        A name that it both wrote and mutated is what it was in the end.
+        """
+        return {
+            each.name: each for each in self.variables if each.access not in ("read", "outside")
+        }
 
-    name: str
-    role: Role
-    value: Json
+    @cached_property
+    def sources(self) -> dict[str, str]:
+        """The id of the run that each name came from."""
+        return {each.variable: each.source_cell_run_id for each in self.dependencies}
 
+    @cached_property
+    def generators(self) -> dict[str, RandomState]:
+        """The states of the global random generators that the run used."""
+        return {each.generator: each for each in self.random_states if each.generator != "made"}
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One cell run and all that is recorded of it."""
-
-    id: str
-    position: int
-    execution_count: int | None
-    cell_id: str | None
-    code_hash: str
-    status: RunStatus
-    error_name: str | None
-    started_at: datetime
-    duration: float | None
-    source: str
-    truncated: bool
-    stages: tuple[str, ...]
-    labels: tuple[str, ...]
-    seen: tuple[Seen, ...] = ()
-    sources: tuple[tuple[str, str], ...] = ()
-    calls: tuple[Call, ...] = ()
-    files: tuple[File, ...] = ()
-    values: tuple[Value, ...] = ()
-    generators: frozenset[str] = frozenset()
-    events: tuple[tuple[str, str], ...] = ()
+    @cached_property
+    def unseeded(self) -> tuple[str, ...]:
+        """What was noted of random numbers that may be others each time."""
+        notes = (each.message for each in self.events if each.kind == "randomness")
+        return tuple(dict.fromkeys(notes))
 
     def names(self, *accesses: Access) -> frozenset[str]:
         """Return the names that the run accessed in one of these ways."""
-        return frozenset(each.name for each in self.seen if each.access in accesses)
+        return frozenset(each.name for each in self.variables if each.access in accesses)
 
-    def value(self, name: str) -> Seen | None:
+    def value(self, name: str) -> Variable | None:
         """Return what is known of a name's value after the run, if the run had to do with it."""
-        found = [each for each in self.seen if each.name == name and each.access != "delete"]
+        found = [each for each in self.variables if each.name == name and each.access != "delete"]
         return max(found, key=lambda each: _WEIGHT[each.access]) if found else None
 
 
-_WEIGHT = {"read": 0, "mutate": 1, "write": 2}
-_WRITING = frozenset({"w", "a", "x", "r+", "truncate", "connect", "remove", "rename", "link"})
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class History:
-    """A trial with its runs in order."""
+    """A trial with its runs in order, and what it ran on."""
 
     trial: Trial
     runs: tuple[Run, ...]
+    environment: Environment | None = None
+    packages: Mapping[str, str] = field(default_factory=dict)
 
-    def run(self, run_id: str) -> Run:
-        """Return a run by its id."""
-        return next(each for each in self.runs if each.id == run_id)
+    @cached_property
+    def by_id(self) -> dict[str, Run]:
+        """The runs by their ids."""
+        return {each.id: each for each in self.runs}
+
+    @cached_property
+    def tracked(self) -> dict[str, TrackedValue]:
+        """What each name was tracked as last."""
+        values = sorted((each for run in self.runs for each in run.values), key=attrgetter("id"))
+        return {each.name: each for each in values}
 
 
-def read_history(database: Database, trial: Trial, *, calls: bool = True) -> History:
-    """Return the record of a trial; without the calls of its cells if those are not wanted."""
-    heads = _heads(database, trial)
-    stages, labels = _stages(database, trial)
-    seen: dict[str, list[Seen]] = defaultdict(list)
-    for run, *rest in _rows(database, trial, Variable, *_fields(Variable, Seen)):
-        seen[run].append(Seen(*rest))
-    sources: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for run, source, name in _rows(
-        database, trial, Dependency, Dependency.source_cell_run_id, Dependency.variable
-    ):
-        sources[run].append((source, name))
-    files: dict[str, list[File]] = defaultdict(list)
-    for run, *rest in _rows(database, trial, FileAccess, *_fields(FileAccess, File)):
-        files[run].append(File(*rest))
-    values: dict[str, list[Value]] = defaultdict(list)
-    for run, name, role, value in _rows(
-        database, trial, TrackedValue, TrackedValue.name, TrackedValue.role, TrackedValue.value
-    ):
-        values[run].append(Value(name, role, value))
-    generators: dict[str, set[str]] = defaultdict(set)
-    for run, generator in _rows(database, trial, RandomState, RandomState.generator):
-        generators[run].add(generator)
-    events: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for run, kind, message in _rows(database, trial, Event, Event.kind, Event.message):
-        events[run].append((kind, message))
-    made = _calls(database, trial) if calls else {}
+def read_history(
+    database: Database, trial: Trial, *, calls: bool = True, profiles: bool = False
+) -> History:
+    """Return the record of a trial; with the cells' calls and the values' profiles if wanted."""
+    heads = of_trial(database, CellRun, trial)
+    codes = reader.codes_of(database, heads)
+    without = {"state_before"} if profiles else {"state_before", "profile"}
+    parts = {
+        name: _by_run(of_trial(database, kind, trial, without=without))
+        for name, kind in _PARTS.items()
+    }
+    if calls:
+        parts["calls"] = _by_run(reader.own_calls(database, trial.id))
+    runs = []
+    for head in heads:
+        values: dict[str, Any] = {name: getattr(head, name) for name in CellRun.__slots__}
+        values |= {part: tuple(found[head.id]) for part, found in parts.items()}
+        if code := codes.get(head.code_hash):
+            runs.append(Run(source=code.source, ast_hash=code.ast_hash, **values))
     return History(
         trial,
-        tuple(
-            _run(
-                head,
-                stages=tuple(stages.get(head[0], ())),
-                labels=tuple(labels.get(head[0], ())),
-                seen=tuple(seen[head[0]]),
-                sources=tuple(sources[head[0]]),
-                calls=tuple(made.get(head[0], ())),
-                files=tuple(files[head[0]]),
-                values=tuple(values[head[0]]),
-                generators=frozenset(generators[head[0]]),
-                events=tuple(events[head[0]]),
-            )
-            for head in heads
-        ),
+        tuple(runs),
+        reader.environment(database, trial.environment_id),
+        reader.packages(database, trial.environment_id),
     )
 
 
-def _run(head: tuple[Any, ...], **rest: Any) -> Run:
-    return Run(*head, **rest)
-
-
-def _heads(database: Database, trial: Trial) -> list[tuple[Any, ...]]:
-    query = (
-        CellRun.select(
-            CellRun.id,
-            CellRun.position,
-            CellRun.execution_count,
-            CellRun.cell_id,
-            CellRun.code_hash,
-            CellRun.status,
-            CellRun.error_name,
-            CellRun.started_at,
-            CellRun.duration,
-            Code.source,
-            CellRun.truncated,
-        )
-        .join(Code, on=(Code.hash == CellRun.code_hash))
-        .where(CellRun.trial_id == trial.id)
-        .order_by(CellRun.position)
-    )
-    return list(query.tuples().execute(database))
-
-
-def _stages(
-    database: Database, trial: Trial
-) -> tuple[dict[str, dict[str, None]], dict[str, dict[str, None]]]:
-    stages: dict[str, dict[str, None]] = defaultdict(dict)
-    labels: dict[str, dict[str, None]] = defaultdict(dict)
-    query = StageTag.select(StageTag.cell_run_id, StageTag.stage, StageTag.label)
-    query = query.where(StageTag.trial_id == trial.id).order_by(StageTag.id)
-    for run, stage, label in query.tuples().execute(database):
-        if stage not in stages[run]:
-            stages[run][stage] = None
-            labels[run][label] = None
-    return stages, labels
-
-
-def _calls(database: Database, trial: Trial) -> dict[str, list[Call]]:
-    """Return the calls made by the cells' own code: those below the root of a run."""
-    fields = [
-        Activation.id,
-        Activation.parent_id,
-        Activation.name,
-        Activation.line,
-        Activation.calls,
-        Activation.arguments,
-        Activation.result,
-        Activation.status,
-    ]
-    rows = _rows(database, trial, Activation, *fields)
-    roots = {each[1] for each in rows if each[2] is None}
-    found: dict[str, list[Call]] = defaultdict(list)
-    for run, identity, parent, name, line, calls, arguments, result, status in rows:
-        if parent in roots:
-            found[run].append(Call(identity, name, line, calls, arguments or {}, result, status))
+def _by_run(records: list[Any]) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = defaultdict(list)
+    for record in records:
+        found[record.cell_run_id].append(record)
     return found
-
-
-def _rows(database: Database, trial: Trial, model: Any, *fields: Any) -> list[tuple[Any, ...]]:
-    runs = CellRun.select(CellRun.id).where(CellRun.trial_id == trial.id)
-    query = model.select(model.cell_run_id, *fields).where(model.cell_run_id.in_(runs))
-    return list(query.order_by(model.id).tuples().execute(database))
-
-
-def _fields(model: Any, record: Any) -> list[Any]:
-    return [getattr(model, name) for name in record.__slots__]

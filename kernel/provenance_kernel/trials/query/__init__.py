@@ -1,0 +1,1 @@
+"""Questions about trials: which there are, what they ran and which values they tracked."""

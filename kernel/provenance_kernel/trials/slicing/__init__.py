@@ -1,0 +1,1 @@
+"""The code that suffices to compute a value of a trial again."""
