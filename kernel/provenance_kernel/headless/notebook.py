@@ -7,8 +7,9 @@ import json
 import keyword
 import math
 import os
+import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,17 @@ import nbformat
 from nbformat import NotebookNode
 
 from provenance_kernel.errors import NotebookError
+from provenance_kernel.parsing import bound_names, parse_cell
 
 PARAMETERS = "parameters"
 INJECTED = "injected-parameters"
 
 
 def read(path: Path) -> NotebookNode:
-    """Return the notebook in a file, in format 4; raise `NotebookError` where there is none."""
+    """Return the Python notebook in a file, in format 4.
+
+    Raises `NotebookError` where there is none, or one of another language.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -33,6 +38,11 @@ def read(path: Path) -> NotebookNode:
     except Exception as error:
         # nbformat raises a dozen unrelated types for what is no notebook.
         raise NotebookError(f"{path}: not a Jupyter notebook: {error}") from error
+    metadata = notebook.metadata
+    for told in (metadata.get("language_info", {}), metadata.get("kernelspec", {})):
+        language = told.get("name") if "version" in told else told.get("language")
+        if isinstance(language, str) and "python" not in language.lower():
+            raise NotebookError(f"{path}: its language is {language}, and only Python is run")
     return notebook
 
 
@@ -87,6 +97,37 @@ def inject(notebook: NotebookNode, parameters: Mapping[str, object]) -> None:
     else:
         cells[at].source = source
         cells[at].outputs = []
+
+
+def check_parameters(notebook: NotebookNode, names: Iterable[str]) -> None:
+    """Raise `NotebookError` for parameters that would set nothing.
+
+    Those are names that a cell after the one tagged `parameters` assigns, or that no cell uses.
+    """
+    cells = notebook.cells
+    code = [(at, cell.source) for at, cell in enumerate(cells) if cell.cell_type == "code"]
+    tagged = _tagged(cells, PARAMETERS)
+    injected = _tagged(cells, INJECTED)
+    first = next((at for at in (injected, tagged) if at is not None), -1)
+    known = sorted(_bound(cells[tagged].source)) if tagged is not None else []
+    bound = {at: _bound(source) for at, source in code if at > first}
+    for name in names:
+        if name in known:
+            continue
+        there = f"; the cell tagged `parameters` has {', '.join(known)}" if known else ""
+        at = next((at for at, assigned in bound.items() if name in assigned), None)
+        if at is not None:
+            hint = there or "; tag that cell `parameters`"
+            raise NotebookError(f"parameter {name!r}: cell {at + 1} would set it anew{hint}")
+        if not any(re.search(rf"\b{re.escape(name)}\b", text) for _, text in code):
+            raise NotebookError(f"parameter {name!r}: no cell uses such a name{there}")
+
+
+def _bound(source: str) -> frozenset[str]:
+    try:
+        return frozenset(bound_names(parse_cell(source)))
+    except (SyntaxError, ValueError, RecursionError):
+        return frozenset()
 
 
 def _tagged(cells: list[NotebookNode], tag: str) -> int | None:

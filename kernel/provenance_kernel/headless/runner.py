@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import os
 import re
+import signal
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.kernelspec import NoSuchKernel
@@ -21,6 +24,8 @@ from nbformat import NotebookNode
 from provenance_kernel.errors import CellFailed, NotebookError
 
 KERNEL_NAME = "provenance"
+# A kernel that takes long to end writes its record.
+_POLITE_SECONDS = 20.0
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -61,8 +66,32 @@ class _Client(AsyncKernelClient):
         return str(message["header"]["msg_id"])
 
 
+class _Interrupted(Exception):
+    """The user wants no more cells to run."""
+
+
 class _Notebook(NotebookClient):
+    interrupted = False
+    # A task that nothing refers to may be collected before it is done.
+    _deeds: ClassVar[set[asyncio.Future[Any]]] = set()
+
+    async def async_start_new_kernel_client(self) -> Any:
+        """Take Ctrl-C from nbclient, which would kill the kernel under its cell."""
+        started = await super().async_start_new_kernel_client()
+        with suppress(RuntimeError, NotImplementedError):
+            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self._interrupt)
+        return started
+
+    def _interrupt(self) -> None:
+        """Interrupt the cell that runs, as its record then ends as it should; or else, end all."""
+        again, self.interrupted = self.interrupted, True
+        manager: Any = self.km
+        deed = self._async_cleanup_kernel() if again else manager.interrupt_kernel()
+        self._deeds.add(asyncio.ensure_future(deed))
+
     async def async_execute_cell(self, cell: NotebookNode, *args: Any, **kwargs: Any) -> Any:
+        if self.interrupted:
+            raise _Interrupted
         metadata = dict(cell.metadata)
         if "id" in cell:
             metadata["cellId"] = cell.id
@@ -83,7 +112,8 @@ def run(
     """Execute a notebook in place, in its own folder, on a new provenance kernel.
 
     `options` are traits of `ProvenanceKernel`; `timeout` is in seconds and for each cell.
-    Raises `CellFailed` at the first cell that fails; its outputs are in the notebook then.
+    Raises `CellFailed` at the first cell that fails; its outputs are in the notebook then. Ctrl-C
+    interrupts the cell that runs, and when the kernel has ended, `KeyboardInterrupt` is raised.
     """
     total = len(notebook.cells)
     at = 0
@@ -97,7 +127,9 @@ def run(
         status = execute_reply["content"]["status"]
         progress(CellProgress(cell_index + 1, total, cell, status))
 
-    manager = AsyncKernelManager(kernel_name=KERNEL_NAME, client_factory=_Client)
+    manager = AsyncKernelManager(
+        kernel_name=KERNEL_NAME, client_factory=_Client, shutdown_wait_time=_POLITE_SECONDS
+    )
     client = _Notebook(
         notebook,
         km=manager,
@@ -118,7 +150,7 @@ def run(
     quiet = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     environment = {**quiet, **os.environ, "JPY_SESSION_NAME": str(path.absolute())}
     try:
-        client.execute(env=environment)
+        _execute(client, environment)
     except NoSuchKernel as error:
         raise NotebookError(
             f"the kernel {KERNEL_NAME!r} is not registered with this Jupyter; "
@@ -137,6 +169,19 @@ def run(
         # nbclient has ended the kernel already, and would fail to do so again at exit.
         atexit.unregister(client._cleanup_kernel)
         raise NotebookError(f"the kernel {KERNEL_NAME!r} did not start: {error}") from error
+
+
+def _execute(client: _Notebook, environment: Mapping[str, str]) -> None:
+    try:
+        client.execute(env=environment)
+    except KeyboardInterrupt:
+        raise
+    except Exception:
+        if client.interrupted:
+            raise KeyboardInterrupt from None
+        raise
+    if client.interrupted:
+        raise KeyboardInterrupt
 
 
 def _failure(notebook: NotebookNode, index: int, what: str) -> str:

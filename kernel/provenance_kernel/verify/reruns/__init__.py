@@ -1,0 +1,1 @@
+"""Running cells again in a fresh kernel, in a copy of the project that nothing leaves."""
