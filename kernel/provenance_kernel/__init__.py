@@ -3,22 +3,51 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from provenance_kernel.api import compare, lineage, metric, slice, track, trial, trials, values
+    from provenance_kernel.api import (
+        compare,
+        lineage,
+        metric,
+        refresh,
+        results,
+        slice,
+        stale,
+        track,
+        trial,
+        trials,
+        values,
+        verify,
+    )
 
-__all__ = ["compare", "lineage", "metric", "slice", "track", "trial", "trials", "values"]
+__all__ = [
+    "compare",
+    "lineage",
+    "metric",
+    "refresh",
+    "results",
+    "slice",
+    "stale",
+    "track",
+    "trial",
+    "trials",
+    "values",
+    "verify",
+]
 
 
 # The imports are the functions' own, so that starting the kernel pays for nothing twice.
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from provenance_kernel import api
+    recording = sys.modules.get(f"{__name__}.recorder")
+    with recording.imports_of_ours() if recording is not None else nullcontext():
+        from provenance_kernel import api
 
     return getattr(api, name)
 
@@ -28,7 +57,7 @@ def __dir__() -> list[str]:
 
 
 class _Package(ModuleType):
-    """Importing the parts `lineage` and `trials` must not hide the functions of those names."""
+    """Importing the part `trials` must not hide the function of that name."""
 
     def __setattr__(self, name: str, value: object) -> None:
         if not (name in __all__ and isinstance(value, ModuleType)):

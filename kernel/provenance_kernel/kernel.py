@@ -8,6 +8,7 @@ of a request is seen by hooks that ipykernel calls after it.
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]
+import asyncio
 import atexit
 import sys
 import threading
@@ -15,14 +16,12 @@ import time
 from collections.abc import Coroutine
 from contextlib import suppress
 from pathlib import Path
-from time import perf_counter, sleep
 from typing import TYPE_CHECKING, Any
 
-import zmq
-from ipykernel._version import version_info
 from ipykernel.ipkernel import IPythonKernel
 from traitlets import observe
 
+from provenance_kernel.interrupts import Deferred, interrupt_soon
 from provenance_kernel.line_magics import register_magics
 from provenance_kernel.settings import SettingsTraits
 
@@ -34,14 +33,9 @@ if TYPE_CHECKING:
 # The recorder's modules are loaded when the kernel has been idle for so long after its start, or
 # at the first cell if that is sooner: starting does not wait for them.
 _WARM_UP_SECONDS = 0.5
-# The reply passes from a socket to a queue and from there to the frontend's socket, each in a turn
-# of the forwarding thread's loop; the first may have begun.
-_REPLY_TURNS = 4
-_REPLY_SECONDS = 0.05
-_LONGEST_READING_SECONDS = 0.005
-# Until this version, ipykernel aborts what comes between the reply to a failed request and the
-# next turn of its loop, even what a frontend sends because it has that reply.
-_ABORTS_NO_LONGER = (6, 29, 3)
+# What was seen of a run is settled so long after it and when all is sent that it showed, or at the
+# next message if that is sooner: until then ipykernel's threads have the interpreter to themselves.
+_SETTLE_SECONDS = 0.002
 
 
 class ProvenanceKernel(SettingsTraits, IPythonKernel):
@@ -62,7 +56,11 @@ class ProvenanceKernel(SettingsTraits, IPythonKernel):
     def start(self) -> None:
         """Start to answer requests."""
         super().start()
-        self.io_loop.call_later(_WARM_UP_SECONDS, self._make_recorder)
+        self.io_loop.call_later(_WARM_UP_SECONDS, self._warm_up)
+
+    def _warm_up(self) -> None:
+        with suppress(AttributeError):  # a cell may have deleted ours
+            self._make_recorder()
 
     @property
     def recorder(self) -> Recorder:
@@ -108,7 +106,7 @@ class ProvenanceKernel(SettingsTraits, IPythonKernel):
         if not silent or self.record_silent:
             counted = store_history and not silent and code and not code.isspace()
             count = self.execution_count if counted else None
-            self._tell("begin", code, cell_meta, cell_id, count, store_history)
+            self._begin(code, cell_meta, cell_id, execution_count=count, stored=store_history)
         return super().do_execute(
             code,
             silent,
@@ -119,23 +117,45 @@ class ProvenanceKernel(SettingsTraits, IPythonKernel):
             cell_id=cell_id,
         )
 
-    def _tell(self, what: str, *request: Any) -> None:
+    def _begin(self, *request: Any, **options: Any) -> None:
         """Tell the recorder of a request; if there can be none, say so once, and no more."""
         if self._broken:
             return
         try:
             from provenance_kernel.recorder import Request
 
-            getattr(self.recorder, what)(Request(*request))
+            with Deferred(kept=True) as interrupt:
+                self.recorder.begin(Request(*request, **options))
         except Exception as error:
             # Part of the installation is missing or damaged: cells must run all the same.
             self._broken = True
             print(f"provenance: not recording: {type(error).__name__}: {error}", file=sys.stderr)
+        else:
+            if interrupt.came:
+                # It is the cell's: raised here it would cost the request its reply.
+                interrupt_soon()
+
+    def _tell(self, verb: str, *words: object) -> None:
+        """Tell the recorder of a step of a request, whatever a cell has done to it."""
+        try:
+            if self._recorder is not None:
+                getattr(self._recorder, verb)(*words)
+        except Exception as error:
+            if not self._broken:
+                self._broken = True
+                kind = type(error).__name__
+                print(f"provenance: not recording: {kind}: {error}", file=sys.stderr)
 
     def _cell_ended(self, result: ExecutionResult | None) -> None:
-        if self._recorder is not None:
-            failed = result is not None and (result.error_before_exec or result.error_in_exec)
-            self._recorder.stop(failed or None)
+        recorder = getattr(self, "_recorder", None)
+        run = getattr(recorder, "current", None)
+        if run is not None:
+            run.ended(result.error_before_exec or result.error_in_exec if result else None)
+
+    def pre_handler_hook(self) -> None:
+        """Settle what ended before, while no interrupt can reach it."""
+        self._tell("settle")
+        super().pre_handler_hook()
 
     def finish_metadata(
         self, parent: dict[str, Any], metadata: dict[str, Any], reply_content: dict[str, Any]
@@ -143,27 +163,37 @@ class ProvenanceKernel(SettingsTraits, IPythonKernel):
         """Tell the recorder how the request ended; ipykernel calls this just before it replies."""
         # Nothing catches an interrupt from the reply on: it would end the kernel.
         self._restore_handler()
-        if self._recorder is not None:
-            failed = reply_content.get("status") == "error"
-            # What is settled after the reply would make the time longer in which it aborts.
-            first = failed and version_info < _ABORTS_NO_LONGER
-            self._recorder.reply(reply_content, settle=first)
+        if reply_content.get("status") == "ok":
+            self._tell("replied")
+        else:
+            self._tell("replied", str(reply_content.get("ename")), str(reply_content.get("evalue")))
         return super().finish_metadata(parent, metadata, reply_content)  # type: ignore[no-any-return]
 
     def post_handler_hook(self) -> None:
-        """Tell the recorder that the request is done, by a reply or, if interrupted early, none."""
+        """Have the recorder settle a request that is done, behind the state that says idle."""
         # A request interrupted early has no reply, and has left the handler as it was.
         self._restore_handler()
-        settling = self._recorder is not None and self._recorder.current is not None
-        if settling:
-            self._forward_reply()
         try:
             # On a subshell's thread, it raises.
             super().post_handler_hook()
         finally:
-            if settling and self._recorder is not None:
-                self._recorder.finish("interrupted")
-                self._recorder.settle()
+            self._tell("replied", "KeyboardInterrupt")
+            with suppress(AttributeError):
+                if self._recorder is not None and self._recorder.unsettled:
+                    asyncio.get_running_loop().call_later(_SETTLE_SECONDS, self._settle_when_sent)
+
+    def _settle_when_sent(self) -> None:
+        """Have the recorder settle when the thread that sends outputs has come so far."""
+        loop = asyncio.get_running_loop()
+
+        def sent() -> None:
+            with suppress(RuntimeError):  # the loop has been closed meanwhile
+                loop.call_soon_threadsafe(self._tell, "settle")
+
+        if self.iopub_thread is None:
+            self._tell("settle")
+        else:
+            self.iopub_thread.schedule(sent)
 
     def _restore_handler(self) -> None:
         """Set SIGINT's handler as it was before the request: no code is left to be interrupted."""
@@ -179,41 +209,37 @@ class ProvenanceKernel(SettingsTraits, IPythonKernel):
                     # One that came before is raised here, with nothing set.
                     continue
 
-    def _forward_reply(self) -> None:
-        """Let the reply out before what is left to do, ipykernel's part of that too."""
-        thread = getattr(self, "shell_channel_thread", None)
-        with suppress(Exception):
-            if thread is not None:
-                # ipykernel's thread that forwards the reply waits for the interpreter's lock, and
-                # on a busy machine for a processor.
-                gone = threading.Event()
-                before = perf_counter()
-                _turn(thread.io_loop, _REPLY_TURNS, gone)
-                gone.wait(_REPLY_SECONDS)
-                # Where threads of libraries spin after their work, a frontend on this machine
-                # has our processor to wait for: it gets it for as long as the reply took.
-                sleep(min(perf_counter() - before, _LONGEST_READING_SECONDS))
-            elif self.shell_stream is not None:
-                # ipykernel 6 has it in a queue, which it empties after this hook.
-                self.shell_stream.flush(zmq.POLLOUT)
-
     def _send_abort_reply(self, stream: object, msg: dict[str, Any], idents: object) -> None:
         content = msg.get("content", {})
         if not content.get("silent") or self.record_silent:
             metadata = msg.get("metadata") or {}
-            self._tell("abort", str(content.get("code", "")), metadata, metadata.get("cellId"))
+            source = str(content.get("code", ""))
+            self._begin(source, metadata, metadata.get("cellId"), aborted=True)
         super()._send_abort_reply(stream, msg, idents)
+
+    def getpass(self, *args: Any, **kwargs: Any) -> Any:
+        """Ask for a text unseen; it is known to be secret from then on."""
+        try:
+            text = super().getpass(*args, **kwargs)  # type: ignore[no-untyped-call,unused-ignore]
+        except BaseException as error:
+            error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
+            raise
+        if self._recorder is not None:
+            self._recorder.told(text)
+        return text
+
+    def raw_input(self, prompt: object = "") -> Any:
+        """Ask for a text, which is secret if the prompt says so."""
+        try:
+            text = super().raw_input(prompt)  # type: ignore[no-untyped-call,unused-ignore]
+        except BaseException as error:
+            error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
+            raise
+        if self._recorder is not None:
+            self._recorder.told(text, prompt)
+        return text
 
     def do_shutdown(self, restart: bool) -> dict[str, Any]:  # type: ignore[override]
         """End the trial: a restarted kernel begins another."""
-        if self._recorder is not None:
-            self._recorder.end()
+        self._tell("close")
         return super().do_shutdown(restart)  # type: ignore[no-any-return]
-
-
-def _turn(loop: Any, left: int, gone: threading.Event) -> None:
-    """Set an event when a loop has turned so often."""
-    if left:
-        loop.add_callback(_turn, loop, left - 1, gone)
-    else:
-        gone.set()

@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 from asyncio import CancelledError
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from traitlets.config import Configurable
 
+from provenance_kernel.capture.parent import notebook_of_parent
 from provenance_kernel.line_magics import register_magics, unregister_magics
 from provenance_kernel.recorder import OpenRun, Recorder, Request
 from provenance_kernel.settings import SettingsTraits
@@ -32,9 +34,11 @@ def say(message: str) -> None:
 
 
 def notebook_path(shell: InteractiveShell) -> str | None:
-    """Return the path of the notebook in front of a shell, where the frontend tells it."""
+    """Return the path of the notebook, where the frontend or the program that runs it tells."""
     named = os.environ.get("JPY_SESSION_NAME") or shell.user_ns.get("__vsc_ipynb_file__")
-    return os.path.abspath(named) if isinstance(named, str) and named else None
+    if isinstance(named, str) and named:
+        return os.path.abspath(named)
+    return notebook_of_parent()
 
 
 def provide_names(shell: InteractiveShell, recorder: Recorder) -> None:
@@ -129,13 +133,16 @@ class Extension:
         _, opened = self._open.pop(threading.get_ident(), (None, None))
         if opened is None:
             return
+        opened.ended(error)
         # An async cell began in a context of its own, which ended with it.
-        self.recorder.resume(opened)
-        self.recorder.stop(error)
         if error is None:
-            self.recorder.finish("ok")
+            self.recorder.replied(run=opened)
         else:
-            self.recorder.finish_error(type(error).__name__, str(error))
+            self.recorder.replied(type(error).__name__, str(error), run=opened)
+        for stream in (sys.stdout, sys.stderr):
+            # What was printed is an output of the run; the kernel would flush it a moment later.
+            with suppress(Exception):
+                stream.flush()
         self.recorder.settle()
 
 

@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 from cli.conftest import Ask
-from trials.test_slice import ASK, python, recomputed, record
+from trials.slicing.test_slice import ASK, python, recomputed, record
 
 CELLS = (
     "# stage: data reading\nbase = 3\nother = 1",
@@ -81,6 +81,8 @@ def test_restore_writes_the_notebook_and_nothing_over_another(ask: Ask, lab: Pat
 
 @pytest.mark.usefixtures("trial")
 def test_restore_checks_a_file(ask: Ask, lab: Path) -> None:
+    refused = ask("restore", "latest", "in.txt", "--check")
+    assert (refused.exit_code, "leave out FILE" in refused.output) == (2, True)
     same = ask("restore", "latest", "in.txt", "--json")
     assert json.loads(same.output)["path"] == "in.txt"
     (lab / "in.txt").write_text("changed")

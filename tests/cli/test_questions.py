@@ -59,7 +59,19 @@ def test_list_of_fewer_says_how_many_there_are(ask: Ask) -> None:
 def test_list_as_json_has_every_field_of_a_trial(ask: Ask) -> None:
     new, old = json.loads(ask("list", "--json").stdout)
     fields = {each.name for each in dataclasses.fields(Trial)}
-    assert new.keys() == old.keys() == fields | {"prefix", "cell_runs"}
+    assert (
+        new.keys()
+        == old.keys()
+        == fields
+        | {
+            "prefix",
+            "cell_runs",
+            "metrics",
+            "note",
+            "nbytes",
+            "verdict",
+        }
+    )
     assert (new["id"], new["prefix"], new["notebook"]) == (NEW, "019b0000", None)
     assert new["cell_runs"] == {"ok": 1, "error": 1, "died": 1}
     assert old["started_at"] == "2026-03-01T12:00:00Z"
@@ -103,8 +115,11 @@ def test_show_finds_a_trial_by_each_of_its_names(name: str, ask: Ask) -> None:
 @pytest.mark.usefixtures("two")
 def test_show_as_json_has_every_field_of_the_trial_and_its_cell_runs(ask: Ask) -> None:
     trial = json.loads(ask("show", "latest", "--json").stdout)
-    assert trial.keys() == {each.name for each in dataclasses.fields(Trial)} | {"cell_runs"}
-    fields = {each.name for each in dataclasses.fields(CellRun)} | {"stages", "source"}
+    fields = {each.name for each in dataclasses.fields(Trial)}
+    found = {"draws", "events", "inputs", "metrics", "parameters", "since"}
+    assert trial.keys() == fields | {"cell_runs", "verdict"} | found
+    fields = {each.name for each in dataclasses.fields(CellRun)}
+    fields |= {"stages", "source", "outputs"}
     assert all(each.keys() == fields for each in trial["cell_runs"])
     assert [each["stages"] for each in trial["cell_runs"]] == [
         ["data_reading"],
@@ -265,6 +280,15 @@ def test_what_is_no_command_is_answered_with_the_usage(arguments: list[str], ask
     result = ask(*arguments)
     assert result.exit_code == 2
     assert "Usage: " in result.output
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"), [("shw", "did you mean show?"), ("xyzzy", "there are run, list, show")]
+)
+def test_a_word_that_is_none_is_answered_with_what_comes_near(
+    word: str, hint: str, ask: Ask
+) -> None:
+    assert f"no such word '{word}'; {hint}" in ask(word).stderr
 
 
 # -- as a person calls it -------------------------------------------------------------------------

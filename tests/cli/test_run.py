@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import pty
+import signal
+import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -152,6 +156,13 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["a.ipynb", "-p", "x"], "requires 2 arguments"),
     (["a.ipynb", "--parameters-file", "p.json"], "p.json: it should hold names and their values"),
     (["a.ipynb", "--parameters-file", "q.json"], "'q.json' does not exist"),
+    (["a.ipynb", "-p", "x", "1"], "parameter 'x': no cell uses such a name"),
+    (["set.ipynb", "-p", "lr", "1"], "parameter 'lr': cell 1 would set it anew"),
+    (
+        ["tagged.ipynb", "-p", "rate", "1"],
+        "such a name; the cell tagged `parameters` has lr",
+    ),
+    (["julia.ipynb"], "julia.ipynb: its language is julia, and only Python is run"),
     (["a.ipynb", "--timeout", "0"], "--timeout"),
     (["a.ipynb", "--database", "bogus://x"], "unknown scheme 'bogus'"),
 ]
@@ -162,6 +173,10 @@ def test_a_mistake_is_told_before_anything_runs(
     arguments: list[str], message: str, ask: Ask, lab: Path
 ) -> None:
     notebook(lab / "a.ipynb", "1")
+    notebook(lab / "set.ipynb", "lr = 0.1")
+    notebook(lab / "tagged.ipynb", "lr = 0.1", tags=["parameters"])
+    julia = {"kernelspec": {"name": "julia-1.9", "language": "julia", "display_name": "Julia"}}
+    nbformat.write(new_notebook(metadata=julia), lab / "julia.ipynb")
     (lab / "letter.ipynb").write_text("dear aunt")
     (lab / "p.json").write_text("[1]")
     result = ask("run", *arguments)
@@ -215,3 +230,29 @@ def test_a_terminal_shows_a_bar_that_moves(lab: Path) -> None:
     assert "import time; '[red]'" in said
     assert "y = 2" in said
     assert said.rstrip().rpartition("cell ")[2].startswith("4/4")
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_the_cell_and_the_record_and_is_one_line(lab: Path) -> None:
+    path = notebook(lab / "a.ipynb", "print('begun', flush=True)\nimport time\ntime.sleep(60)", "2")
+    command = [Path(sys.executable).with_name("jupyter-provenance"), "run", path]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as run:
+        archive = Archive(lab / DEFAULT)
+        deadline = time.monotonic() + 60
+        while not (archive.path.exists() and _running(archive)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        run.send_signal(signal.SIGINT)
+        _, stderr = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert stderr.splitlines()[-1] == "interrupted"
+    assert "Traceback" not in stderr
+    assert archive.values("SELECT status FROM cell_run") == ["interrupted"]
+    assert archive.values("SELECT status FROM trial") == ["finished"]
+
+
+def _running(archive: Archive) -> bool:
+    with suppress(sqlite3.OperationalError):
+        return archive.values("SELECT status FROM cell_run") == ["running"]
+    return False

@@ -8,16 +8,24 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner
 
 from provenance_kernel.cli import main
-from provenance_kernel.display.renderer import KindRenderer
-from provenance_kernel.records import Dependency, TrackedValue, Variable, new_id
+from provenance_kernel.display import registry, reports
+from provenance_kernel.records import Dependency, Statement, TrackedValue, Variable, new_id
 from provenance_kernel.store.store import Store
-from provenance_kernel.trials import compare, lineage, listing, query, series, slice, values
+from provenance_kernel.trials import stale
 from provenance_kernel.trials.answer import Answer
+from provenance_kernel.trials.compare import compare
+from provenance_kernel.trials.lineage import lineage
+from provenance_kernel.trials.query import detail, listing, results, series, values
+from provenance_kernel.trials.query import naming as query
+from provenance_kernel.trials.refresh import Plan, Step
+from provenance_kernel.trials.slicing import slice
+from provenance_kernel.verify.report import Found, Report, StageVerdict
 from store.samples import a_code, a_run, a_tag, a_trial, an_activation, minutes
 from support.databases import DEFAULT
 
@@ -60,9 +68,9 @@ ACTS = re.compile(
 TAGS = frozenset(
     re.findall(
         r"\w+",
-        "a b br code defs details div em g h3 h4 hr i li line marker ol p path polygon polyline "
-        "pre rect section small span strong style summary svg table tbody td text th thead title "
-        "tr tspan ul",
+        "a b body br code defs details div em g h1 h3 h4 hr i li line main marker ol p path "
+        "polygon polyline pre rect section small span strong style summary svg table tbody td text "
+        "th thead title tr tspan ul",
     )
 )
 
@@ -100,6 +108,8 @@ def _record(path: Path, attack: str) -> None:
         for run in (first, second):
             seen = Variable(new_id(), run.id, attack, "write", attack, f"{attack}{number}")
             records.append(replace(seen, digest=f"{number:032x}", exactness="exact"))
+            did = Statement(new_id(), run.id, 0, 1, 1, "ran", [], [attack], [], [], attack)
+            records.append(did)
             for role in ("parameter", "metric"):
                 for value, figure in ((f"{attack}{number}", None), (number, float(number))):
                     row = (new_id(), trial.id, run.id, None, attack, role, value, figure)
@@ -126,9 +136,10 @@ def _answers(attack: str) -> list[Answer]:
     database = query.open_database(None, Path.cwd())
     try:
         one, other = (query.find_trial(database, name) for name in ("latest~1", "latest"))
+        stale_cells = stale.stale_cells(database, one, {attack: "x = 2"})
         return [
             listing.list_trials(database),
-            listing.show_trial(database, one),
+            detail.show_trial(database, one),
             compare.compare(database, one, other),
             compare.compare(database, one, other, everything=True),
             compare.compare_many(database, one, [other]),
@@ -138,20 +149,56 @@ def _answers(attack: str) -> list[Answer]:
             series.stage_times(database, one),
             lineage.lineage_of(database, attack, one),
             slice.slice_of(database, attack, one),
+            results.results(database),
+            results.results(database, everything=True),
+            stale_cells,
+            Plan(one.id, (attack,), (Step(stale_cells.stale[0], attack, {}),), 2, True),
+            _report(attack),
         ]
     finally:
         database.close()
 
 
+def _report(attack: str) -> Report:
+    """A verification in which everything that a notebook, or a package's index, decides is that."""
+    found = Found(1, attack, attack, "different", "input", "shown", attack, code=attack)
+    return Report(
+        *("not_reproduced", attack, 2, (StageVerdict(attack, "different"),), (found,)),
+        notebook=f"/{attack}",
+        notes=(attack,),
+        denied=(attack,),
+        packages={f"{attack}\n--index-url": attack, "numpy": "2.0"},
+    )
+
+
+def test_each_kind_of_answer_is_attacked(attack: str) -> None:
+    # Curves are drawn of numbers alone, and told by the same settings as results.
+    attacked = {type(each).__name__ for each in _answers(attack)}
+    assert registry.VIEWS.keys() - attacked <= {"Curves"}
+
+
+def test_files_of_a_verification(attack: str) -> None:
+    report = _report(attack)
+    page = reports.page([report])
+    assert not ACTS.search(page)
+    shown = Page()
+    shown.feed(page[page.index("<body") : page.index("</body")])
+    junit = reports.junit([report])
+    assert not ACTS.search(junit)
+    assert ElementTree.fromstring(junit).find("testsuite/testcase/failure") is not None
+    lines = [line for line in reports.lock([report]).splitlines() if not line.startswith("#")]
+    assert lines == ["numpy==2.0"]
+
+
 def test_displays(attack: str) -> None:
-    renderer = KindRenderer()
     for answer in _answers(attack):
         kind = type(answer).__name__
-        text, html = renderer.text(answer), renderer.html(answer)
-        assert not ACTS.search(text), kind
-        assert not ACTS.search(html), kind
+        shown = registry.bundle(answer)
+        text = shown["text/plain"]
+        for mime, content in shown.items():
+            assert not ACTS.search(content), (kind, mime)
         page = Page()
-        page.feed(html)
+        page.feed(shown.get("text/html", ""))
         page.close()
         if kind != "Slice":
             # Code is never cut.
@@ -159,10 +206,10 @@ def test_displays(attack: str) -> None:
 
 
 def test_graphs(attack: str) -> None:
-    from provenance_kernel.display import graph
+    from provenance_kernel.display import lineage
 
     found = next(each for each in _answers(attack) if type(each).__name__ == "Lineage")
-    mermaid, dot = graph.mermaid(found), graph.dot(found)
+    mermaid, dot = lineage.mermaid(found), lineage.dot(found)
     for language in (mermaid, dot):
         assert not ACTS.search(language)
     # Text stands between quotation marks, and ends at the next one.

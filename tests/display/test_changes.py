@@ -6,9 +6,9 @@ from contextlib import closing
 
 import pytest
 
-from provenance_kernel.display import tables
-from provenance_kernel.trials import query
-from provenance_kernel.trials.compare import compare
+from provenance_kernel.display import registry
+from provenance_kernel.trials.compare.compare import compare
+from provenance_kernel.trials.query import naming as query
 from support.cells import record_cells
 
 BEFORE = (
@@ -46,7 +46,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         record_cells(folder, cells)
     with closing(query.open_database(None, folder)) as database:
         a, b = (query.find_trial(database, name) for name in ("latest~1", "latest"))
-        return [line.strip() for line in tables.text(compare(database, a, b), 100).splitlines()]
+        return [line.strip() for line in registry.text(compare(database, a, b), 100).splitlines()]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         pytest.param("score  6  7      +1  +16.7%", id="metric"),
         pytest.param("by code: score 6 → 7", id="reason"),
         pytest.param("data  'one'  → 'two'", id="small value"),
-        pytest.param("file in.txt: different, 0a1c6d4cf41e → 35d5c8cc887e", id="file"),
+        pytest.param("file in.txt: different, 0a1c6d4cf41e → 35d5c8cc887e, 3 B", id="file"),
         pytest.param("order: runs before 5 now", id="order"),
         pytest.param("ran once → 2 times; the last counts", id="runs"),
         pytest.param("status: ok → error", id="status"),

@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 import builtins
+import sys
+from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from provenance_kernel.display import plot
+from provenance_kernel.display import plot, registry
 from provenance_kernel.errors import ProvenanceError
-from provenance_kernel.trials.series import Contrast, Course, Pair, Point, StageTime, StageTimes
+from provenance_kernel.trials.query.series import (
+    Contrast,
+    Course,
+    Curve,
+    Curves,
+    Pair,
+    Point,
+    StageTime,
+    StageTimes,
+)
 
 COURSE = Course("f1", (Point("t1", "0000000a", (0.5,)), Point("t2", "0000000b", (0.1, 0.75))))
 CONTRAST = Contrast("depth", "f1", (Pair("t1", "0000000a", 3, 0.5), Pair("t2", "b", 3, 0.5)))
 KINDS = Contrast("kind", "f1", (Pair("t1", "0000000a", "$gini$", 0.5), Pair("t2", "b", "x", 0.7)))
+CURVES = Curves(
+    "loss",
+    (
+        Curve("t1", "0000000a", {"lr": 0.1}, ((0, 1.0), (1, 0.5))),
+        Curve("t1", "0000000a", {"lr": 0.2}, ((0, 2.0), (1, 0.7))),
+    ),
+    2,
+)
 STAGES = StageTimes("t1", "0000000a", (StageTime("reading", 1.5), StageTime("(no stage)", 0.01)))
 
 
@@ -33,11 +52,18 @@ def _texts(answer: plot.Drawable) -> list[str]:
         (COURSE, {"f1 over trials", "trial", "f1", "0000000a", "0000000b", "0.5", "0.75"}),
         (CONTRAST, {"f1 against depth", "depth", "f1", "0000000a and 1 more"}),
         (KINDS, {"f1 against kind", "$gini$", "x", "0000000a", "b"}),
+        (CURVES, {"loss by step", "step", "loss"}),
         (STAGES, {"time per stage of trial 0000000a", "reading", "1.50 s", "10 ms", "seconds"}),
     ],
 )
 def test_everything_is_labelled(answer: plot.Drawable, expected: set[str]) -> None:
     assert expected <= set(_texts(answer))
+
+
+def test_curves_are_told_by_their_settings() -> None:
+    (axes,) = plot.draw(CURVES).axes
+    assert [list(line.get_ydata()) for line in axes.lines] == [[1.0, 0.5], [2.0, 0.7]]
+    assert [each.get_text() for each in axes.get_legend().get_texts()] == ["lr = 0.1", "lr = 0.2"]
 
 
 def test_values_from_before_in_the_trial_are_told_apart() -> None:
@@ -81,7 +107,7 @@ def test_a_name_from_a_notebook_is_only_text(tmp_path: Path) -> None:
     assert "<script" not in text
     assert "\u202e" not in text
     assert "x" * 100 not in text
-    assert "\u202e" not in plot.text(Course(hostile, COURSE.points))
+    assert "\u202e" not in registry.text(Course(hostile, COURSE.points))
 
 
 def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
@@ -112,3 +138,21 @@ def test_without_matplotlib_the_command_that_installs_it_is_named(
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(ProvenanceError, match="python -m pip install matplotlib"):
         plot.draw(COURSE)
+
+
+@pytest.mark.parametrize("answer", [COURSE, CONTRAST, KINDS, STAGES])
+def test_a_notebook_is_given_the_picture_and_no_html(answer: plot.Drawable) -> None:
+    shown = registry.bundle(answer)
+    assert b64decode(shown["image/png"]).startswith(b"\x89PNG")
+    assert shown["text/plain"] == registry.text(answer)
+    assert len(shown) == 2
+
+
+def test_a_notebook_without_matplotlib_is_given_the_numbers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert registry.bundle(COURSE) == {
+        "text/plain": "f1 over trials\n0000000a  0.5\n0000000b  0.75\n"
+        "plots need matplotlib: python -m pip install matplotlib"
+    }

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
+from provenance_kernel.cli.database import named
 from provenance_kernel.errors import ProvenanceError
 
 if TYPE_CHECKING:
     from peewee import Database
 
-F = TypeVar("F", bound=Callable[..., Any])
 _RECENT = 20
 
 
@@ -21,9 +21,9 @@ def trials(context: click.Context, parameter: click.Parameter, typed: str) -> li
     """Return the recent trials whose names begin so."""
 
     def known(database: Database) -> list[str]:
-        from provenance_kernel.trials import query
+        from provenance_kernel.trials.query.listing import list_trials
 
-        recent = [each.prefix for each in query.list_trials(database, _RECENT)]
+        recent = [each.prefix for each in list_trials(database, _RECENT).trials]
         return ["latest", *(f"latest~{back}" for back in range(1, min(len(recent), 10))), *recent]
 
     return _offered(context, typed, known)
@@ -33,33 +33,21 @@ def names(context: click.Context, parameter: click.Parameter, typed: str) -> lis
     """Return the tracked names that begin so."""
 
     def known(database: Database) -> list[str]:
-        from provenance_kernel.store import details
+        from provenance_kernel.store import tracked_values
 
-        return details.tracked_names(database)
+        return tracked_values.names(database)
 
     return _offered(context, typed, known)
-
-
-def trial_option(command: F) -> F:
-    """Give a command the option `--trial`."""
-    option = click.option(
-        "--trial",
-        default="latest",
-        show_default=True,
-        help="The trial.",
-        shell_complete=trials,
-    )
-    return option(command)
 
 
 def _offered(
     context: click.Context, typed: str, known: Callable[[Database], list[str]]
 ) -> list[str]:
     """Return what is known and begins so; nothing where there is no database to ask."""
-    from provenance_kernel.trials import query
+    from provenance_kernel.trials.query import naming
 
     try:
-        database = query.open_database(context.params.get("database") or context.obj, Path.cwd())
+        database = naming.open_database(named(context), Path.cwd())
     except ProvenanceError:
         return []
     try:

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from provenance_kernel.cli.common import database_option
+from provenance_kernel.cli import database as databases
+from provenance_kernel.cli import options
 from provenance_kernel.errors import CellFailed, DatabaseError, ProvenanceError
 
 if TYPE_CHECKING:
     from provenance_kernel.headless.runner import CellProgress
 
+# As a shell has it for what SIGINT ended.
+_INTERRUPTED = 130
+
 
 @click.command()
 @click.argument("notebook", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the executed notebook there, also when a cell fails.",
-)
+@options.output("Write the executed notebook there, also when a cell fails.")
 @click.option(
     "-p",
     "--parameter",
@@ -39,8 +40,10 @@ if TYPE_CHECKING:
 )
 @click.option("--allow-errors", is_flag=True, help="Go on after a cell that fails.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds for a cell.")
-@database_option
+@databases.OPTION
+@click.pass_context
 def run(
+    context: click.Context,
     notebook: Path,
     output: Path | None,
     parameters: tuple[tuple[str, str], ...],
@@ -58,20 +61,22 @@ def run(
     from provenance_kernel.records import new_id
     from provenance_kernel.store.database import connect, locate, sqlite_path
 
-    options = {"trial_kind": "run"}
-    if database:
-        path = sqlite_path(database)
-        options["database"] = database if path is None else str(path)
+    traits = {"trial_kind": "run"}
+    if target := databases.named(context):
+        path = sqlite_path(target)
+        traits["database"] = target if path is None else str(path)
     document = files.read(notebook)
     values = files.read_parameters(parameters_file) if parameters_file else {}
     values |= {name: files.parse_value(text) for name, text in parameters}
     files.inject(document, values)
+    files.check_parameters(files.read(notebook), values)
     trial = new_id()
-    options["trial_id"] = trial
+    traits["trial_id"] = trial
     failure: CellFailed | None = None
+    interrupted = False
     recorded = True
     try:
-        connect(options.get("database") or locate(notebook.absolute().parent)).close()
+        connect(traits.get("database") or locate(notebook.absolute().parent)).close()
     except DatabaseError as error:
         # The kernel tells it in the notebook, where nobody looks now.
         click.echo(f"not recording: {error}", err=True)
@@ -81,15 +86,18 @@ def run(
             runner.run(
                 document,
                 notebook,
-                options=options,
+                options=traits,
                 allow_errors=allow_errors,
                 timeout=timeout,
                 progress=report,
             )
     except CellFailed as error:
         failure = error
+    except KeyboardInterrupt:
+        interrupted = True
     if recorded:
         click.echo(f"trial {trial}")
+        _tell_metrics(traits.get("database") or str(locate(notebook.absolute().parent)), trial)
     try:
         if output is not None:
             files.write(document, output)
@@ -97,49 +105,63 @@ def run(
         if failure is None:
             raise
         failure = CellFailed(f"{error}\n{failure}")
+    if interrupted:
+        click.echo("interrupted", err=True)
+        context.exit(_INTERRUPTED)
     if failure is not None:
         raise failure
 
 
-class _progress:
-    """Shows which cell runs: a bar on a terminal, a line for each cell elsewhere."""
+def _tell_metrics(target: str, trial: str) -> None:
+    """Print the metrics of a trial, as each was tracked last."""
+    from provenance_kernel.display.changes import value
+    from provenance_kernel.display.terminal import visible
+    from provenance_kernel.store import tracked_values
+    from provenance_kernel.store.database import connect
+    from provenance_kernel.trials.query.condition import stored
 
-    def __init__(self, total: int) -> None:
-        self._total = total
-        self._bar: Any = None
+    try:
+        database = connect(target, create=False)
+    except DatabaseError:
+        # The kernel has told that it could not write it.
+        return
+    try:
+        for name, each in tracked_values.last_metrics(database, [trial])[trial].items():
+            click.echo(visible(f"{name} = {value(stored(*each))}"))
+    finally:
+        database.close()
 
-    def __enter__(self) -> Callable[[CellProgress], None]:
-        if not sys.stderr.isatty():
-            return self._line
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-        self._bar = Progress(
-            TextColumn("cell {task.completed}/{task.total}"),
-            BarColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.description}", markup=False),
-            console=Console(stderr=True),
-        )
-        self._bar.start()
-        self._task = self._bar.add_task("starting the kernel", total=self._total)
-        return self._step
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[CellProgress], None]]:
+    """Show which cell runs: a bar on a terminal, a line for each cell elsewhere."""
+    if not sys.stderr.isatty():
+        yield _tell
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    def __exit__(self, kind: object, *_: object) -> None:
-        if self._bar is not None:
-            if kind is None:
-                # The last cells may be prose.
-                self._bar.update(self._task, completed=self._total)
-            self._bar.stop()
+    columns = (
+        TextColumn("cell {task.completed}/{task.total}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}", markup=False),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("starting the kernel", total=total)
 
-    def _step(self, step: CellProgress) -> None:
-        done = step.number if step.status else step.number - 1
-        self._bar.update(self._task, completed=done, description=_named(step))
+        def move(step: CellProgress) -> None:
+            done = step.number if step.status else step.number - 1
+            bar.update(task, completed=done, description=_named(step))
 
-    def _line(self, step: CellProgress) -> None:
-        if step.status:
-            line = f"cell {step.number}/{step.total} {step.status}: {_named(step)}"
-            click.echo(line, err=True)
+        yield move
+        # The last cells may be prose.
+        bar.update(task, completed=total)
+
+
+def _tell(step: CellProgress) -> None:
+    if step.status:
+        click.echo(f"cell {step.number}/{step.total} {step.status}: {_named(step)}", err=True)
 
 
 def _named(step: CellProgress) -> str:

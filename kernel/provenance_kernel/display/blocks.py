@@ -1,4 +1,4 @@
-"""Blocks that answers are shown in, lines, tables and diffs, and their two ways out: text and HTML.
+"""Blocks that answers are shown in, and their two ways out: text, laid out by rich, and HTML.
 
 Blocks hold what came from notebooks as it came. Only the two functions here write it out, and both
 escape all of it.
@@ -6,15 +6,23 @@ escape all of it.
 
 from __future__ import annotations
 
-import unicodedata
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from provenance_kernel.display.terminal import visible
 
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.text import Text
+    from rich.tree import Tree as Branches
+
 Style = Literal["", "title", "head", "dim", "good", "bad", "warn"]
+WIDTH = 100
+# Where output is no terminal, tables are as wide as they need to be, for `grep` and `awk`.
+ENDLESS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,27 +38,45 @@ class Line:
 class Table:
     """Rows under headings; `right` are the numbers of columns that hold numbers.
 
-    Column `flexible` gives way where the table is wider than the page.
+    Where the table is wider than the page column `flexible` gives way and the others are whole;
+    without one the widest do.
     """
 
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     right: frozenset[int] = frozenset()
-    flexible: int = -1
+    flexible: int | None = None
     indent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Diff:
-    """Lines of code that begin with `-`, `+` or a space."""
+class CodeBlock:
+    """Lines of code, in full; those of a `diff` begin with `-`, `+` or a space and are cut."""
 
     lines: tuple[str, ...]
     indent: int = 0
+    diff: bool = False
 
 
-Block: TypeAlias = "Line | Table | Diff"
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A text with what hangs from it; `stage` is that of what the text tells of."""
 
-_ANSI = {"title": "1", "head": "1;36", "dim": "2", "good": "32", "bad": "31", "warn": "33"}
+    text: str
+    children: Sequence[Tree] = ()
+    stage: str | None = None
+
+
+Block: TypeAlias = "Line | Table | CodeBlock | Tree"
+
+_STYLES = {
+    "title": "bold",
+    "head": "bold cyan",
+    "dim": "dim",
+    "good": "green",
+    "bad": "red",
+    "warn": "yellow",
+}
 _WORDS: dict[str, Style] = {
     "ok": "good",
     "finished": "good",
@@ -60,10 +86,10 @@ _WORDS: dict[str, Style] = {
     "interrupted": "warn",
     "aborted": "warn",
 }
+_DIFF: dict[str, Style] = {"-": "bad", "+": "good"}
 _TAB = 4
 # A name or value may be megabytes long; nobody reads more than this of it.
 _LONGEST = 2000
-_NARROWEST = 8
 
 
 def shown_part(each: str) -> str:
@@ -71,100 +97,107 @@ def shown_part(each: str) -> str:
     return visible(each if len(each) <= _LONGEST else each[: _LONGEST - 1] + "…")
 
 
-def text(blocks: Sequence[Block], width: int = 100, colour: bool = False) -> str:
+def text(blocks: Sequence[Block], width: int = WIDTH, colour: bool = False) -> str:
     """Return blocks for a terminal of so many columns, without a line's end at the end."""
-    lines: list[str] = []
-    for at, block in enumerate(blocks):
-        if isinstance(block, Line) and block.style in ("title", "head") and at:
-            lines.append("")
-        if isinstance(block, Table):
-            lines += _table(block, width, colour)
-        elif isinstance(block, Diff):
-            lines += _diff(block, width, colour)
-        else:
-            room = width - block.indent
-            shown = (
-                cut(shown_part(block.text), room)
-                if block.style == "dim"
-                else shown_part(block.text)
-            )
-            lines.append(" " * block.indent + _paint(shown, block.style, colour))
-    return "\n".join(line.rstrip() for line in lines)
+    from rich.console import Console
 
-
-def _paint(shown: str, style: Style, colour: bool) -> str:
-    return f"\x1b[{_ANSI[style]}m{shown}\x1b[0m" if colour and style and shown else shown
-
-
-def _diff(block: Diff, width: int, colour: bool) -> list[str]:
-    pad = " " * block.indent
-    styles: dict[str, Style] = {"-": "bad", "+": "good"}
-    return [
-        pad
-        + _paint(
-            cut(shown_part(line.expandtabs(_TAB)), width - block.indent),
-            styles.get(line[:1], "dim"),
-            colour,
-        )
-        for line in block.lines
-    ]
-
-
-def _table(block: Table, width: int, colour: bool) -> list[str]:
-    rows = [tuple(shown_part(cell) for cell in row) for row in block.rows]
-    headings = tuple(shown_part(cell) for cell in block.headings)
-    every = [headings, *rows] if any(headings) else rows
-    columns = len(block.headings)
-    sizes = [max(map(columns_of, column)) for column in zip(*every, strict=True)] or [0] * columns
-    room = width - block.indent - 2 * (columns - 1)
-    if (over := sum(sizes) - room) > 0:
-        flexible = block.flexible % columns
-        sizes[flexible] = max(sizes[flexible] - over, min(sizes[flexible], _NARROWEST))
-    # Others give way too where that was not enough, the widest first.
-    while (over := sum(sizes) - room) > 0 and max(sizes) > _NARROWEST:
-        widest = sizes.index(max(sizes))
-        second = max([size for at, size in enumerate(sizes) if at != widest], default=0)
-        sizes[widest] = max(sizes[widest] - over, min(second, sizes[widest] - 1), _NARROWEST)
-    lines = []
-    pad = " " * block.indent
-    for row in every:
-        heading = row is headings
-        cells = []
-        for at, cell in enumerate(row):
-            size = sizes[at]
-            shown = cell if len(cell) <= size and cell.isascii() else cut(cell, size)
-            blank = " " * (size - columns_of(shown))
-            if colour:
-                shown = _paint(shown, "title" if heading else _WORDS.get(cell, ""), colour)
-            cells.append(blank + shown if at in block.right else shown + blank)
-        lines.append(pad + "  ".join(cells))
-    return lines
-
-
-def columns_of(shown: str) -> int:
-    """Return how many columns of a terminal a text takes."""
-    if shown.isascii():
-        return len(shown)
-    return sum(
-        0 if unicodedata.combining(each) else 2 if unicodedata.east_asian_width(each) in "WF" else 1
-        for each in shown
+    out = io.StringIO()
+    console = Console(
+        file=out,
+        width=ENDLESS,
+        color_system="standard" if colour else None,
+        force_terminal=colour,
+        force_jupyter=False,
+        legacy_windows=False,
     )
 
+    def put(shown: RenderableType, cut: bool, width: int = width) -> None:
+        overflow: Literal["ellipsis", "ignore"] = "ellipsis" if cut else "ignore"
+        console.print(shown, no_wrap=True, overflow=overflow, crop=cut, width=width)
 
-def cut(shown: str, width: int) -> str:
-    """Return a text in at most so many columns, with an ellipsis where it was longer."""
-    if columns_of(shown) <= width:
-        return shown
-    taken = 0
-    for at, each in enumerate(shown):
-        taken += columns_of(each)
-        if taken > max(width - 1, 0):
-            return shown[:at] + "…"
-    return shown
+    for at, block in enumerate(blocks):
+        if isinstance(block, Line):
+            if block.style in ("title", "head") and at:
+                console.print()
+            shown = _styled(" " * block.indent + shown_part(block.text), block.style)
+            put(shown, block.style == "dim")
+        elif isinstance(block, CodeBlock):
+            for line in block.lines:
+                put(_code(line, block), block.diff)
+        elif isinstance(block, Tree):
+            put(_branches(block), False, ENDLESS)
+        else:
+            put(_grid(block), True)
+    return "\n".join(line.rstrip() for line in out.getvalue().rstrip("\n").split("\n"))
+
+
+def _styled(shown: str, style: Style = "") -> Text:
+    from rich.text import Text
+
+    return Text(shown, _STYLES.get(style, ""), no_wrap=True)
+
+
+def _code(line: str, block: CodeBlock) -> Text:
+    # A tab that indents is code, and does nothing else.
+    expanded = line.expandtabs(_TAB)
+    if not block.diff:
+        return _styled(visible(expanded))
+    return _styled(" " * block.indent + shown_part(expanded), _DIFF.get(line[:1], "dim"))
+
+
+def _branches(block: Tree) -> Branches:
+    from rich.tree import Tree as Branches
+
+    class Narrow(Branches):
+        TREE_GUIDES = [("   ", "│  ", "├─ ", "└─ ")] * 3
+
+    def add(node: Branches, children: Sequence[Tree]) -> None:
+        for each in children:
+            add(node.add(_styled(shown_part(each.text))), each.children)
+
+    root = Narrow(_styled(shown_part(block.text)))
+    add(root, block.children)
+    return root
+
+
+def _grid(block: Table) -> RenderableType:
+    """Return a table whose every column is one cell of many lines: rich lays cells out slowly."""
+    from rich.cells import cell_len
+    from rich.padding import Padding
+    from rich.table import Table as Grid
+
+    grid = Grid(
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
+        show_header=any(block.headings),
+        header_style="",
+    )
+    cells = [_column(each) for each in zip(*block.rows, strict=True)]
+    for at, heading in enumerate(block.headings):
+        title = _styled(shown_part(heading), "title")
+        fixed = block.flexible not in (None, at)
+        whole = [title.cell_len, *(map(cell_len, cells[at].plain.split("\n")) if cells else ())]
+        grid.add_column(
+            title,
+            justify="right" if at in block.right else "left",
+            no_wrap=fixed,
+            min_width=max(whole) if fixed else None,
+        )
+    if cells:
+        grid.add_row(*cells)
+    return Padding.indent(grid, block.indent)
+
+
+def _column(cells: Sequence[str]) -> Text:
+    column = _styled("")
+    for at, cell in enumerate(cells):
+        column.append("\n" * bool(at) + shown_part(cell), _STYLES.get(_WORDS.get(cell, "")))
+    return column
 
 
 # The colours are read on white and on black; the rest is the page's own, light or dark.
-_STYLES: dict[str, str] = {
+_CSS: dict[str, str] = {
     "title": "font-weight:bold",
     "head": "font-weight:bold;margin-top:0.6em",
     "dim": "opacity:0.65",
@@ -172,7 +205,6 @@ _STYLES: dict[str, str] = {
     "bad": "color:#d9534f",
     "warn": "color:#c08a1e",
 }
-_MONO = "font-family:monospace;white-space:pre-wrap"
 
 
 def html(blocks: Sequence[Block]) -> str:
@@ -183,27 +215,28 @@ def html(blocks: Sequence[Block]) -> str:
 def _html(block: Block) -> str:
     if isinstance(block, Table):
         return _html_table(block)
-    if isinstance(block, Diff):
-        styles = {"-": _STYLES["bad"], "+": _STYLES["good"]}
-        lines = "\n".join(
-            f'<span style="{styles.get(line[:1], _STYLES["dim"])}">{marked(line)}</span>'
-            for line in block.lines
-        )
-        return f'<pre style="margin:0 0 0 {block.indent / 2}em">{lines}</pre>'
-    style = _STYLES.get(block.style, "")
+    if isinstance(block, Tree):
+        return f"<pre>{_marked(text([block]))}</pre>"
+    if isinstance(block, CodeBlock):
+        return f'<pre style="margin:0 0 0 {block.indent / 2}em">{_html_code(block)}</pre>'
     margin = f"margin-left:{block.indent / 2}em" if block.indent else ""
-    attribute = ";".join(filter(None, (style, margin)))
-    return (
-        f'<div style="{attribute}">{marked(block.text)}</div>'
-        if attribute
-        else (f"<div>{marked(block.text)}</div>")
+    style = ";".join(filter(None, (_CSS.get(block.style, ""), margin)))
+    return f'<div style="{style}">{marked(block.text)}</div>'
+
+
+def _html_code(block: CodeBlock) -> str:
+    if not block.diff:
+        return "\n".join(_marked(visible(line.expandtabs(_TAB))) for line in block.lines)
+    return "\n".join(
+        f'<span style="{_CSS[_DIFF.get(line[:1], "dim")]}">{marked(line)}</span>'
+        for line in block.lines
     )
 
 
 def _html_table(block: Table) -> str:
     def cell(tag: str, at: int, text: str) -> str:
         align = "right" if at in block.right else "left"
-        colour = _STYLES.get(_WORDS.get(text, ""), "")
+        colour = _CSS.get(_WORDS.get(text, ""), "")
         style = f"text-align:{align}" + (f";{colour}" if colour and tag == "td" else "")
         return f'<{tag} style="{style}">{marked(text)}</{tag}>'
 
@@ -217,9 +250,11 @@ def _html_table(block: Table) -> str:
 
 
 def marked(each: str) -> str:
-    """Return a text as HTML shows it: nothing in it is obeyed, not by a browser nor a renderer.
+    """Return a text as HTML shows it: nothing in it is obeyed, not by a browser nor a renderer."""
+    return _marked(shown_part(each))
 
-    Notebook renderers look for mathematics between dollars in HTML too; a character reference is
-    read by the browser before they look, so the dollar is set apart in an element of its own.
-    """
-    return escape(shown_part(each), quote=True).replace("$", "<span>$</span>")
+
+def _marked(shown: str) -> str:
+    # Notebook renderers look for mathematics between dollars in HTML too; a character reference is
+    # read by the browser before they look, so the dollar is set apart in an element of its own.
+    return escape(shown, quote=True).replace("$", "<span>$</span>")

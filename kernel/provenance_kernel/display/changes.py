@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Container, Iterator, Sequence
 from datetime import datetime
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from provenance_kernel.display.blocks import Block, Diff, Line, Table
-from provenance_kernel.display.terminal import local_time
+from provenance_kernel.display.blocks import Block, CodeBlock, Line, Table
+from provenance_kernel.display.terminal import file_name, local_time, size
 
 if TYPE_CHECKING:
-    from provenance_kernel.trials.compare import (
+    from provenance_kernel.trials.compare.compare import (
         CellChange,
         Comparison,
         Comparisons,
@@ -20,12 +19,16 @@ if TYPE_CHECKING:
         Side,
         ValueChange,
     )
-    from provenance_kernel.trials.differences import VariableChange
-    from provenance_kernel.trials.divergence import Divergence
+    from provenance_kernel.trials.compare.differences import FileChange, VariableChange
+    from provenance_kernel.trials.compare.divergence import Divergence, Later
+    from provenance_kernel.trials.query.outputs import Told
 
 NOTHING = "-"
 _DIGITS = 6
 _INDENT = 2
+# How many outputs of a cell are told, and so much of each.
+_OUTPUTS = 8
+_SUMMARY = 60
 
 
 def comparison(answer: Comparison) -> list[Block]:
@@ -50,7 +53,9 @@ def comparisons(answer: Comparisons) -> list[Block]:
     for what in ("metrics", "parameters"):
         blocks += _matrix(answer, what)
     for each in answer.comparisons:
-        blocks.append(Line(f"{answer.base.prefix} → {each.b.prefix}  {_notebook(each.b)}", "title"))
+        blocks.append(
+            Line(f"{answer.base.prefix} → {each.b.prefix}  {file_name(each.b.notebook)}", "title")
+        )
         before = len(blocks)
         blocks += _divergences(each.metrics)
         blocks += _cells(each)
@@ -73,14 +78,10 @@ def value(found: Any, present: bool = True) -> str:
 
 def _heading(name: str, side: Side) -> Line:
     start = local_time(datetime.fromisoformat(side.started_at))
-    parts = [side.prefix, start, _notebook(side)]
+    parts = [side.prefix, start, file_name(side.notebook)]
     if side.status != "finished":
         parts.append(side.status)
     return Line(f"{name}  " + "  ".join(part for part in parts if part))
-
-
-def _notebook(side: Side) -> str:
-    return PurePath(side.notebook).name if side.notebook else ""
 
 
 def _metrics(changes: Sequence[MetricChange]) -> Iterator[Block]:
@@ -100,7 +101,6 @@ def _metrics(changes: Sequence[MetricChange]) -> Iterator[Block]:
             for each in changes
         ),
         right=frozenset({1, 2, 3, 4}),
-        flexible=0,
         indent=_INDENT,
     )
     yield from _divergences(changes)
@@ -120,14 +120,16 @@ def _divergences(changes: Sequence[MetricChange]) -> Iterator[Block]:
         verb = "diverge" if whose == "results" or len(names) > 1 else "diverges"
         yield Line(f"{whose} {verb} first at run {place}{stage}{hedge}", "warn", _INDENT)
         yield Line(f"{found.label}", "dim", 2 * _INDENT)
-        why = ", ".join("not known" if each == "unknown" else each for each in found.causes)
-        yield Line(f"by {why}" + (f": {'; '.join(found.what)}" if found.what else ""), "", 4)
-        if found.later:
-            also = "; ".join(
-                f"{_positions(each.position_a, each.position_b)} {', '.join(each.causes)}"
-                for each in found.later
-            )
-            yield Line(f"later on the way: {also}", "", 4)
+        yield Line(_why(found), "", 4)
+        for also in found.later:
+            place = _positions(also.position_a, also.position_b)
+            yield Line(f"and at run {place} {_why(also)}", "", 4)
+
+
+def _why(found: Divergence | Later) -> str:
+    """Return the causes in words."""
+    why = ", ".join("not known" if each == "unknown" else each for each in found.causes)
+    return f"by {why}" + (f": {'; '.join(found.what)}" if found.what else "")
 
 
 def _positions(a: int | None, b: int | None) -> str:
@@ -169,7 +171,6 @@ def _matrix(answer: Comparisons, what: str) -> Iterator[Block]:
         ("", f"base {answer.base.prefix}", *(each.b.prefix for each in answer.comparisons)),
         tuple(rows),
         right=frozenset(range(1, len(answer.comparisons) + 2)),
-        flexible=0,
         indent=_INDENT,
     )
 
@@ -210,7 +211,7 @@ def _cell(cell: CellChange, tracked: Container[str]) -> Iterator[Block]:
     if a.runs != b.runs:
         yield Line(f"ran {_times(a.runs)} → {_times(b.runs)}; the last counts", "", inner)
     if cell.code:
-        yield Diff(cell.code, inner)
+        yield CodeBlock(cell.code, inner, diff=True)
     if cell.arguments:
         yield Table(
             ("", "", ""),
@@ -228,7 +229,13 @@ def _cell(cell: CellChange, tracked: Container[str]) -> Iterator[Block]:
         yield from _variables(cell.variables, tracked, inner)
     for file in cell.files:
         a_b = f"{_short(file.a)} → {_short(file.b)}"
-        yield Line(f"file {file.path}: {file.verdict}, {a_b}", "", inner)
+        yield Line(f"file {file.path}: {file.verdict}, {a_b}{_sizes(file)}", "", inner)
+    if cell.output is not None:
+        yield Line("what it shows differs", "", inner)
+        for at, one, other in cell.output.places[:_OUTPUTS]:
+            shown = f"{_output(one)} → {_output(other)}"
+            what = next(each.what for each in (other, one) if each is not None)
+            yield Line(f"{at} {what}: {shown}", "", inner + _INDENT)
     for use in cell.randomness:
         name = f" {use.generator}" if use.generator else ""
         yield Line(f"randomness{name}: {use.a or 'unused'} → {use.b or 'unused'}", "warn", inner)
@@ -239,7 +246,7 @@ def _variables(
 ) -> Iterator[Block]:
     """Tell small values with both sides, and name the rest, and what is told above, in a line."""
     named: dict[str, list[str]] = {}
-    shown = []
+    shown, numbers = [], []
     for each in changes:
         small = all(side is None or len(side) <= 24 for side in (each.a, each.b))
         if small and each.name not in tracked and each.a != each.b and each.verdict == "different":
@@ -250,11 +257,30 @@ def _variables(
         )
         if each.exactness == "sampled" and each.verdict == "equal":
             how += " in a sample"
+        if each.told and each.name not in tracked:
+            numbers.append((each.name, each.told))
+            continue
         named.setdefault(how, []).append(each.name)
     if shown:
         yield Table(("", "", ""), tuple(shown), indent=indent)
+    if numbers:
+        yield Table(("", ""), tuple(numbers), flexible=1, indent=indent)
     for how, names in named.items():
         yield Line(f"{how}: {', '.join(names)}", "", indent)
+
+
+def _sizes(file: FileChange) -> str:
+    a, b = file.nbytes_a, file.nbytes_b
+    if a is None or b is None:
+        return ""
+    return f", {size(b)}" if a == b else f", {size(a)} → {size(b)} ({b - a:+} bytes)"
+
+
+def _output(output: Told | None) -> str:
+    if output is None:
+        return NOTHING
+    nbytes = "another" if output.nbytes is None else size(output.nbytes)
+    return output.summary[:_SUMMARY] or nbytes
 
 
 def _list(positions: Sequence[int]) -> str:

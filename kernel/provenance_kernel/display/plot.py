@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import warnings
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from provenance_kernel.display import blocks
+from provenance_kernel.display.blocks import Block, Line, Table
 from provenance_kernel.display.terminal import duration, visible
 from provenance_kernel.errors import ProvenanceError
-from provenance_kernel.trials.series import Contrast, Course, StageTimes
+from provenance_kernel.trials.query.series import Contrast, Course, Curve, Curves, StageTimes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Drawable: TypeAlias = Course | Contrast | StageTimes
+Drawable: TypeAlias = Course | Curves | Contrast | StageTimes
 
 # From the palette of Okabe and Ito, which colour-blind people can tell apart.
 BLUE, GREY = "#0072B2", "#6B6B6B"
@@ -31,22 +34,21 @@ def draw(answer: Drawable) -> Figure:
     """Return the picture of what was asked."""
     if isinstance(answer, Course):
         return _course(answer)
+    if isinstance(answer, Curves):
+        return _curves(answer)
     return _contrast(answer) if isinstance(answer, Contrast) else _stage_times(answer)
 
 
-def handles(answer: object) -> TypeGuard[Drawable]:
-    """Tell whether there is a picture of an answer."""
-    return isinstance(answer, Course | Contrast | StageTimes)
-
-
-_LONGEST_LINE = 2000
-
-
-def text(answer: Drawable) -> str:
-    """Return what is drawn as plain lines, for where there are no pictures."""
+def table(answer: Drawable) -> list[Block]:
+    """Return what is drawn as a table, for where there are no pictures."""
     match answer:
         case Course():
             rows = [(each.prefix, f"{each.numbers[-1]:.6g}") for each in answer.points]
+        case Curves():
+            rows = [
+                (_curve_label(each), f"{len(each.points)} steps, last {each.points[-1][1]:.6g}")
+                for each in answer.curves
+            ]
         case Contrast():
             rows = [
                 (each.prefix, f"{answer.parameter} = {each.value}, {each.number:.6g}")
@@ -54,15 +56,36 @@ def text(answer: Drawable) -> str:
             ]
         case StageTimes():
             rows = [(each.stage, duration(each.seconds)) for each in answer.stages]
-    width = max((len(visible(left)) for left, _ in rows), default=0)
-    lines = [f"{visible(left):{width}}  {visible(right)}" for left, right in rows]
-    return "\n".join(line[:_LONGEST_LINE] for line in (visible(_title(answer)), *lines))
+    return [Line(_title(answer)), Table(("", ""), tuple(rows))]
+
+
+def bundle(answer: Drawable) -> dict[str, str]:
+    """Return an answer by MIME type, without HTML: notebooks would show it, not the picture."""
+    shown, picture = table(answer), {}
+    try:
+        picture = {"image/png": b64encode(png(draw(answer))).decode()}
+    except ProvenanceError as error:
+        shown.append(Line(str(error)))
+    return {"text/plain": blocks.text(shown), **picture}
+
+
+def write(answer: Drawable, path: Path) -> str:
+    """Write a picture to a file of the kind its name says; return what was done."""
+    save(draw(answer), path)
+    return f"wrote {path}"
+
+
+def open_window(answer: Drawable) -> None:
+    """Show a picture in a window; raise `ProvenanceError` where there can be none."""
+    show(draw(answer))
 
 
 def _title(answer: Drawable) -> str:
     match answer:
         case Course():
             return f"{answer.name} over trials"
+        case Curves():
+            return f"{answer.name} by step"
         case Contrast():
             return f"{answer.metric} against {answer.parameter}"
         case StageTimes():
@@ -96,6 +119,33 @@ def _course(answer: Course) -> Figure:
     if earlier:
         axes.legend(fontsize=8, frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
     return figure
+
+
+def _curves(answer: Curves) -> Figure:
+    from matplotlib import colormaps
+
+    figure, axes = _figure(answer, 7.0)
+    shades = colormaps["viridis"]
+    few = len(answer.curves) <= MOST_LABELS
+    for at, each in enumerate(answer.curves):
+        steps, numbers = zip(*each.points, strict=True)
+        colour = shades(at / max(len(answer.curves) - 1, 1) * 0.9)
+        label = _label(_curve_label(each)) if few else None
+        marker = "o" if len(steps) <= MOST_LABELS else None
+        axes.plot(
+            steps, numbers, color=colour, linewidth=1.4, marker=marker, markersize=3, label=label
+        )
+    if few and len(answer.curves) > 1:
+        for text in axes.legend(fontsize=8, frameon=False).get_texts():
+            text.set_parse_math(False)
+    axes.set_xlabel("step")
+    axes.set_ylabel(_label(answer.name), parse_math=False)
+    return figure
+
+
+def _curve_label(curve: Curve) -> str:
+    settings = ", ".join(f"{name} = {value}" for name, value in curve.parameters.items())
+    return settings or curve.prefix
 
 
 def bars(answer: Course, most: int) -> Figure:
@@ -189,12 +239,18 @@ def show(figure: Figure) -> None:
         pyplot.show()
 
 
-def _figure(answer: Drawable, width: float, height: float = 3.8) -> tuple[Figure, Any]:
+def blank(width: float, height: float) -> Figure:
+    """Return a figure of so many inches; raise `ProvenanceError` without matplotlib."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ProvenanceError("plots need matplotlib: python -m pip install matplotlib") from error
-    figure = Figure(figsize=(width, height), layout="constrained")
+    return Figure(figsize=(width, height))
+
+
+def _figure(answer: Drawable, width: float, height: float = 3.8) -> tuple[Figure, Any]:
+    figure = blank(width, height)
+    figure.set_layout_engine("constrained")
     axes = figure.subplots()
     axes.grid(visible=True, color="#E5E5E5", linewidth=0.8)
     axes.set_axisbelow(True)

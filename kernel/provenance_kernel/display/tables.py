@@ -1,4 +1,4 @@
-"""Lists, a trial, values and comparisons, for terminals and as HTML."""
+"""Tables of trials, results, values and stale cells, and rows as CSV."""
 
 from __future__ import annotations
 
@@ -6,39 +6,28 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache
-from pathlib import PurePath
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from provenance_kernel.display import blocks, changes
+from provenance_kernel.display import changes, verification
 from provenance_kernel.display.blocks import Block, Line, Table
-from provenance_kernel.display.terminal import duration, local_time, visible
-from provenance_kernel.trials.answer import Answer
-from provenance_kernel.trials.source import first_line
+from provenance_kernel.display.terminal import duration, file_name, local_time, visible
+from provenance_kernel.trials.answer import plain
+from provenance_kernel.trials.query.values import ValueRow
 
 if TYPE_CHECKING:
-    from provenance_kernel.trials.listing import TrialDetail, TrialList
-    from provenance_kernel.trials.values import Values
+    from provenance_kernel.records import Note
+    from provenance_kernel.trials.query.listing import TrialList
+    from provenance_kernel.trials.query.results import Results
+    from provenance_kernel.trials.query.values import Values
+    from provenance_kernel.trials.refresh import Plan
+    from provenance_kernel.trials.stale import Stale, StaleCell
 
-WIDTH = 100
+VALUE = tuple(each.name for each in fields(ValueRow))
+_METRICS = 4
 _CONTROL = re.compile(r"[^\t\n -~]+")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-
-
-def handles(answer: Answer) -> bool:
-    """Tell whether an answer is one that is shown as tables."""
-    return type(answer).__name__ in _BLOCKS
-
-
-def text(answer: Answer, width: int = WIDTH, colour: bool = False) -> str:
-    """Return an answer for a terminal of so many columns."""
-    return blocks.text(_BLOCKS[type(answer).__name__](answer), width, colour)
-
-
-def html(answer: Answer) -> str:
-    """Return an answer as HTML in which everything from a notebook is escaped."""
-    return blocks.html(_BLOCKS[type(answer).__name__](answer))
 
 
 def as_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> str:
@@ -62,22 +51,32 @@ def _plain(value: Any) -> Any:
     return f"'{shown}" if risky else shown
 
 
-def _trial_list(answer: TrialList) -> list[Block]:
+def trial_list(answer: TrialList) -> list[Block]:
+    """Return a line for each trial."""
+    noted = any(each.note for each in answer.trials)
+    measured = any(each.metrics for each in answer.trials)
     rows = []
+    # A column of its own only where there is something in it.
+    verified = any(each.verdict for each in answer.trials)
     for each in answer.trials:
         count = sum(each.cell_runs.values())
         rows.append(
             (
                 each.prefix,
                 local_time(each.trial.started_at),
-                _name(each.trial.notebook),
+                file_name(each.trial.notebook),
                 each.trial.kind,
                 each.trial.status,
                 str(count),
                 str(count - each.cell_runs.get("ok", 0)),
+                *((verification.words(each.verdict or ""),) if verified else ()),
+                *((_metrics(each.metrics),) if measured else ()),
+                *((_note(each.note),) if noted else ()),
             )
         )
-    headings = ("trial", "started", "notebook", "kind", "status", "cell runs", "not ok")
+    more = (*(("verified",) if verified else ()), *(("metrics",) if measured else ()))
+    more += ("note",) if noted else ()
+    headings = ("trial", "started", "notebook", "kind", "status", "cell runs", "not ok", *more)
     found: list[Block] = [Table(headings, tuple(rows), frozenset({5, 6}), flexible=2)]
     if len(answer.trials) < answer.total:
         shown = f"{len(answer.trials)} of {answer.total} trials; --limit 0 lists all"
@@ -85,74 +84,102 @@ def _trial_list(answer: TrialList) -> list[Block]:
     return found
 
 
-def _trial_detail(answer: TrialDetail) -> list[Block]:
-    trial = answer.trial
-    what = f"{trial.kind}, {trial.status}, started {local_time(trial.started_at)}"
-    found: list[Block] = [
-        Line(f"trial {trial.id}"),
-        Line(what + (f", {trial.notebook}" if trial.notebook else "")),
-        Line(""),
-    ]
-    rows = tuple(
-        (
-            str(each.run.position),
-            ", ".join(each.stages),
-            each.run.code_hash[:12],
-            each.run.status,
-            duration(each.run.duration),
-            first_line(each.source)[:60],
-        )
-        for each in answer.runs
-    )
-    headings = ("", "stage", "code hash", "status", "duration", "code")
-    found.append(Table(headings, rows, frozenset({0, 4}), flexible=5))
-    for role in ("parameter", "metric", "value"):
-        # A name that was tracked several times counts as it was last.
-        last = {each.name: each.value for each in answer.values if each.role == role}
-        if last:
-            found.append(Line(f"{role}s", "head"))
-            pairs = tuple((name, changes.value(value)) for name, value in last.items())
-            found.append(Table(("", ""), pairs, indent=2))
-    return found
+def _note(found: Note | None) -> str:
+    """Return a star, the name or text and the tags of a trial in a line."""
+    if found is None:
+        return ""
+    said = ("★" if found.starred else None, found.name or found.text)
+    return " ".join([*filter(None, said), *(f"#{each}" for each in found.tags)])
 
 
-def _values(answer: Values) -> list[Block]:
-    roles = {each.role for each in answer.rows}
+def _metrics(found: Mapping[str, Any]) -> str:
+    """Return the first few metrics with their values."""
+    shown = [f"{name} {changes.value(each)}" for name, each in found.items()]
+    return ", ".join(shown[:_METRICS]) + (", …" if len(shown) > _METRICS else "")
+
+
+def values(answer: Values) -> list[Block]:
+    """Return a line for each value; its role only where there are several."""
+    several = len({each.role for each in answer.rows}) > 1
     rows = tuple(
         (
             each.prefix,
             local_time(each.started_at),
-            _name(each.notebook),
+            file_name(each.notebook),
             str(each.position),
-            each.role,
+            *((each.role,) if several else ()),
             changes.value(each.value),
         )
         for each in answer.rows
     )
-    headings: tuple[str, ...] = ("trial", "started", "notebook", "run", "role", answer.name)
+    headings = ("trial", "started", "notebook", "run", *(("role",) if several else ()), answer.name)
     numbers = all(each.number is not None for each in answer.rows)
-    right = frozenset({3, 5}) if numbers else frozenset({3})
-    found: list[Block] = [Table(headings, rows, right, flexible=2)]
-    if len(roles) == 1:
-        headings = ("trial", "started", "notebook", "run", answer.name)
-        right = frozenset({3, 4}) if numbers else frozenset({3})
-        slim = tuple((*row[:4], row[5]) for row in rows)
-        found = [Table(headings, slim, right, flexible=2)]
+    right = frozenset({3, len(headings) - 1} if numbers else {3})
+    found: list[Block] = [Table(headings, rows, right)]
     if len(rows) < answer.total:
         found.append(Line(f"{len(rows)} of {answer.total} values; --limit 0 lists all", "dim"))
     return found
 
 
-@cache
-def _name(notebook: str | None) -> str:
-    return PurePath(notebook).name if notebook else ""
+def results(answer: Results) -> list[Block]:
+    """Return a line for each result, with a column for each name; what is the same, once."""
+    several = len({each.notebook for each in answer.results}) > 1
+    names = (*answer.metrics, *answer.parameters)
+    rows = tuple(
+        (
+            f"{each.prefix}@{each.position}",
+            local_time(each.started_at),
+            *((file_name(each.notebook),) if several else ()),
+            *(changes.value(each.values.get(name), name in each.values) for name in names),
+        )
+        for each in answer.results
+    )
+    first = ("result", "started", *(("notebook",) if several else ()))
+    numbers = {
+        len(first) + at
+        for at, name in enumerate(names)
+        if all(isinstance(each.values.get(name, 0), int | float) for each in answer.results)
+    }
+    found: list[Block] = [Table((*first, *names), rows, frozenset(numbers))]
+    if answer.same:
+        told = ", ".join(f"{name} = {changes.value(each)}" for name, each in answer.same.items())
+        found.append(Line(f"the same in all: {told}", "dim"))
+    if answer.more:
+        shown = f"{len(rows)} of {answer.total} results" if answer.total else "there are more"
+        found.append(Line(f"{shown}; --limit 0 lists all", "dim"))
+    return found
 
 
-# By name, because to show one kind of answer the others need not be imported.
-_BLOCKS: dict[str, Callable[[Any], list[Block]]] = {
-    "TrialList": _trial_list,
-    "TrialDetail": _trial_detail,
-    "Values": _values,
-    "Comparison": changes.comparison,
-    "Comparisons": changes.comparisons,
-}
+def value_rows(answer: Values) -> list[dict[str, Any]]:
+    """Return a row for each value, as JSON and CSV have it."""
+    return [plain(each) for each in answer.rows]
+
+
+def stale(answer: Stale) -> list[Block]:
+    """Return a line for each stale cell, with the reason and what its last run cost."""
+    return _stale_cells(answer, answer.stale, "are stale")
+
+
+def plan(answer: Plan) -> list[Block]:
+    """Return a line for each cell that is to run, in order."""
+    return _stale_cells(answer, [each.cell for each in answer.steps], "are to run, in this order")
+
+
+def _stale_cells(answer: Stale | Plan, cells: Sequence[StaleCell], what: str) -> list[Block]:
+    rows = tuple(
+        (
+            str(each.position),
+            each.stage or "",
+            " ".join((each.reason, ", ".join(each.names))).strip(),
+            duration(each.duration),
+            each.code[:60],
+        )
+        for each in cells
+    )
+    known = "" if answer.edits else "; which cells were edited is not known here"
+    if not rows:
+        return [Line(f"none of {answer.cells} cells is stale{known}")]
+    cost = duration(sum(each.duration or 0.0 for each in cells))
+    told = f"{len(rows)} of {answer.cells} cells {what}; their last runs took {cost}{known}"
+    headings = ("run", "stage", "stale by", "duration", "code")
+    return [Table(headings, rows, frozenset({0, 3}), flexible=2), Line(told, "dim")]
