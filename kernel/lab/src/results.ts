@@ -1,0 +1,46 @@
+// Results: sorted by a click, narrowed by a condition, two of them chosen to be compared.
+
+import { ask, type Row } from "./api.js";
+import { address, at, button, field, form, link, make, names, note, rows, table, words, type Content } from "./dom.js";
+
+const LIMIT = 200;
+
+export async function results(sort = "", order = "", where = ""): Promise<Content[]> {
+  const query: [string, string][] = [["limit", String(LIMIT)]];
+  if (sort) query.push(["sort", sort], ["ascending", String(order === "ascending")]);
+  if (where) query.push(["where", where]);
+  const narrow = form(
+    (given) => void (location.hash = address("results", sort, order, String(given.get("where")))),
+    "Filter",
+    field("where", where, { placeholder: "score > 0.8 and depth = 3", size: "40" }),
+  );
+  const found = rows(await ask("results", query));
+  if (!found.length) return [narrow, note(where ? "No result is so." : "No metric was tracked yet: # metric: NAME in a cell's comments.")];
+  const columns = (kind: string): string[] => [...new Set(found.flatMap((each) => names(each[kind])))];
+  const metrics = columns("metrics");
+  const parameters = columns("parameters");
+  const head = (name: string): HTMLElement =>
+    link(name, "results", name, sort === name && order !== "ascending" ? "ascending" : "descending", where);
+  const chosen: string[] = [];
+  const compare = button("Compare the two chosen", () => void (location.hash = address("compare", ...chosen)));
+  compare.toggleAttribute("disabled", true);
+  const choose = (named: string): HTMLElement => {
+    const box = make("input", { type: "checkbox", "aria-label": `choose ${named}` }) as HTMLInputElement;
+    box.onchange = (): void => {
+      if (box.checked) chosen.push(named);
+      else chosen.splice(chosen.indexOf(named), 1);
+      compare.toggleAttribute("disabled", chosen.length !== 2);
+    };
+    return box;
+  };
+  const lines = found.map((each) => {
+    const id = `${words(each["trial_id"])}@${words(each["position"])}`;
+    const shown = `${words(each["prefix"])}@${words(each["position"])}`;
+    const metric = (name: string): Content =>
+      name in (each["metrics"] as Row) ? link(words(at(each["metrics"], name)), "lineage", name, id) : "";
+    const parameter = (name: string): Content => words(at(each["parameters"], name));
+    return [choose(shown), link(shown, "trial", words(each["trial_id"])), ...metrics.map(metric), ...parameters.map(parameter)];
+  });
+  const caption = `Results, ${sort ? `by ${sort}` : "the latest first"}${found.length === LIMIT ? `, the first ${LIMIT}` : ""}`;
+  return [narrow, compare, table(caption, ["", "result", ...[...metrics, ...parameters].map(head)], lines)];
+}

@@ -1,0 +1,98 @@
+// Trials: what is noted of each, stars, deletion; and one of them with its cells and outputs.
+
+import { act, ask, url, type Row } from "./api.js";
+import { at, button, field, form, link, make, rows, table, words, type Content } from "./dom.js";
+
+const LIMIT = 200;
+const PICTURES = new Set(["image/png", "image/jpeg", "image/gif", "image/webp"]);
+
+export async function trials(again: () => void): Promise<Content[]> {
+  const found = rows(await ask("trials", [["limit", String(LIMIT)]]));
+  const lines = found.map((each) => {
+    const id = words(each["id"]);
+    const prefix = words(each["prefix"]);
+    const starred = at(each["note"], "starred") === true;
+    const star = button(starred ? "★" : "☆", async () => {
+      await act("PATCH", `trials/${encodeURIComponent(id)}/note`, { star: !starred });
+      again();
+    }, `star ${prefix}`);
+    star.setAttribute("aria-pressed", String(starred));
+    const tags = rows(at(each["note"], "tags")).map((tag) => ` #${words(tag)}`).join("");
+    const remove = button("delete", () => confirmed(remove, id, prefix, again), `delete ${prefix}`);
+    return [
+      star,
+      link(prefix, "trial", id),
+      words(at(each["note"], "name")) + tags,
+      words(each["started_at"]).slice(0, 19).replace("T", " "),
+      ...["notebook", "kind", "status", "verdict"].map((name) => words(each[name]).replaceAll("_", " ")),
+      link("stale cells", "stale", id),
+      link("verify", "verify", id),
+      remove,
+    ];
+  });
+  const heads = ["star", "trial", "name", "started (UTC)", "notebook", "kind", "status", "verdict", "", "", ""];
+  return [table("Trials, the latest first", heads, lines)];
+}
+
+// Deletion is for good, so it is asked for twice, where the first button was.
+function confirmed(first: HTMLElement, id: string, prefix: string, again: () => void): void {
+  const yes = button("delete for good", async () => {
+    try {
+      await act("DELETE", "trials", { trials: [id], yes: true });
+      again();
+    } catch (error) {
+      both.replaceChildren(make("span", { role: "alert" }, error instanceof Error ? error.message : String(error)));
+    }
+  }, `delete ${prefix} for good`);
+  const no = button("keep", () => both.replaceWith(first), `keep ${prefix}`);
+  const both = make("span", {}, yes, no);
+  first.replaceWith(both);
+  no.focus();
+}
+
+export async function trial(again: () => void, id = "latest"): Promise<Content[]> {
+  const path = `trials/${encodeURIComponent(id)}`;
+  const found = await ask(path);
+  const whole = words(at(found, "id"));
+  const noted = at(rows(await ask("trials")).find((each) => each["id"] === whole), "note");
+  const tags = rows(at(noted, "tags")).map(words);
+  const write = form(
+    async (given) => {
+      const wanted = String(given.get("tags")).split(/[\s,]+/).filter(Boolean);
+      await act("PATCH", `${path}/note`, {
+        name: String(given.get("name")),
+        text: String(given.get("text")),
+        tag: wanted,
+        untag: tags.filter((each) => !wanted.includes(each)),
+      });
+      again();
+    },
+    "Note",
+    field("name", words(at(noted, "name"))),
+    field("text", words(at(noted, "text")), { size: "40" }),
+    field("tags", tags.join(" ")),
+  );
+  const lines = rows(at(found, "cell_runs")).map((each) => [
+    words(each["position"]),
+    (Array.isArray(each["stages"]) ? each["stages"] : []).map(words).join(", "),
+    words(each["status"]),
+    words(each["duration"]),
+    make("pre", {}, words(each["source"])),
+    outputs(each),
+  ]);
+  const caption = `Cell runs of ${whole}`;
+  return [write, link("verify it", "verify", whole), table(caption, ["run", "stage", "status", "seconds", "code", "outputs"], lines)];
+}
+
+// What a run showed: pictures where they are kept, otherwise how the record sums it up.
+export function outputs(run: Row): HTMLElement {
+  const made = rows(run["outputs"]).map((each) => {
+    const text = make("pre", {}, words(each["summary"]));
+    if (each["kept"] !== true || !PICTURES.has(words(each["mime"]))) return text;
+    const src = url(`outputs/${encodeURIComponent(words(each["id"]))}`);
+    const shown = make("img", { src, alt: `output of run ${words(run["position"])}` });
+    shown.onerror = (): void => shown.replaceWith(text);
+    return shown;
+  });
+  return make("div", {}, ...made);
+}

@@ -1,0 +1,50 @@
+// The page: the address behind # says which panel is shown, and of what.
+import { compare } from "./compare.js";
+import { alarm } from "./dom.js";
+import { lineage } from "./lineage.js";
+import { plots } from "./plots.js";
+import { results } from "./results.js";
+import { stale } from "./stale.js";
+import { trial, trials } from "./trials.js";
+import { unwatch, verify } from "./verify.js";
+const view = document.querySelector("main");
+const state = document.querySelector("#state");
+const again = () => void show();
+const VIEWS = {
+    results,
+    trials: () => trials(again),
+    trial: (id) => trial(again, id),
+    compare,
+    lineage,
+    plots,
+    stale,
+    verify: (id) => verify(again, id),
+};
+let turn = 0;
+async function show() {
+    const mine = ++turn;
+    state.textContent = "Reading the record";
+    unwatch();
+    let content;
+    try {
+        const [word = "", ...way] = location.hash.slice(1).split("/").map(decodeURIComponent);
+        const chosen = Object.hasOwn(VIEWS, word) ? word : "results";
+        for (const each of document.querySelectorAll("nav a")) {
+            if (each.getAttribute("href") === `#${chosen}`)
+                each.setAttribute("aria-current", "page");
+            else
+                each.removeAttribute("aria-current");
+        }
+        content = await VIEWS[chosen](...way);
+    }
+    catch (error) {
+        content = [alarm(error)];
+    }
+    // What was asked for later is shown, whichever answer comes first.
+    if (mine !== turn)
+        return;
+    view.replaceChildren(...content);
+    state.textContent = "";
+}
+addEventListener("hashchange", () => void show());
+void show();

@@ -1,0 +1,66 @@
+"""A Jupyter Server with the extension, over a database of two trials that real kernels recorded."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from support.recorded import SCORES, record
+from support.server import SECONDS, TOKEN, Server
+
+ENABLED = '--ServerApp.jpserver_extensions={"provenance_kernel.server": True}'
+Asked = tuple[int, Any]
+Ask = Callable[..., Asked]
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("server")
+    for factor in SCORES:
+        record(folder, factor)
+    server = Server(folder, ENABLED)
+    shutil.move(folder / "work" / ".provenance", server.root / ".provenance")
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def another(server: Server) -> Iterator[str]:
+    """A folder below the server's with a copy of the database."""
+    folder = server.root / "another"
+    shutil.copytree(server.root / ".provenance", folder / ".provenance")
+    yield "another"
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def ask(server: Server) -> Ask:
+    """Ask a path below the API; returns the status and what the JSON says.
+
+    With a method it has the query's values in its body, except for `notebook`.
+    """
+
+    def ask(path: str, token: str | None = TOKEN, method: str = "GET", **query: Any) -> Asked:
+        url = f"http://127.0.0.1:{server.port}/provenance/api/{path}"
+        body = None
+        if method != "GET":
+            given = {"notebook": query.pop("notebook", "")}
+            body, query = json.dumps(query).encode(), given
+        url = f"{url}?{urllib.parse.urlencode(query, doseq=True)}"
+        request = urllib.request.Request(url, body, method=method)
+        if token is not None:
+            request.add_header("Authorization", f"token {token}")
+        try:
+            with urllib.request.urlopen(request, timeout=SECONDS) as response:
+                return response.status, json.load(response)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)
+
+    return ask
