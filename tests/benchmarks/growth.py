@@ -10,6 +10,7 @@ from tests.benchmarks.kernels import OURS, STOCK, TimedKernel
 
 CELLS = 5000
 WINDOW = 200
+QUEUED = 5
 CELLS_LIMIT = 1.2
 VARIABLES = (10, 1_000, 10_000)
 VARIABLES_LIMIT = 0.002
@@ -30,7 +31,7 @@ def over_cells(folder: Path) -> dict[str, Any]:
         kernels.append(TimedKernel("early", OURS, folder / "early"))
         for number in range(10 + WINDOW):
             for kernel in kernels:
-                seconds = kernel.run(_cell(number))
+                seconds = _seconds(kernel, _cell(number))
                 if number >= 10:
                     times[kernel.name].append(seconds)
     finally:
@@ -44,6 +45,11 @@ def over_cells(folder: Path) -> dict[str, Any]:
         "limit": CELLS_LIMIT,
         "held": medians["late"] <= medians["early"] * CELLS_LIMIT,
     }
+
+
+def _seconds(kernel: TimedKernel, cell: str) -> float:
+    """Return what a cell takes in a queue, where the next waits for all that is done for it."""
+    return kernel.run(*[cell] * QUEUED).idle / QUEUED
 
 
 def _cell(number: int) -> str:
@@ -66,7 +72,7 @@ def over_variables(folder: Path) -> dict[str, Any]:
                     kernel.run("x = 1")
             for _ in range(REPEATS):
                 for kernel in kernels:
-                    times[kernel.name].append(kernel.run("x = 1"))
+                    times[kernel.name].append(_seconds(kernel, "x = 1"))
         finally:
             for kernel in kernels:
                 kernel.stop()

@@ -7,23 +7,71 @@ from __future__ import annotations
 
 import ast
 import builtins
+import platform
 import statistics
 import sys
 from collections.abc import Mapping
 from time import process_time
 from types import CodeType
-from typing import cast
+from typing import Any, cast
 
+from provenance_kernel.recorder.tracers import choose
 from provenance_kernel.settings import Settings
-from provenance_kernel.trace import Tracer, choose
+from provenance_kernel.trace import Tracer
+
+ROUNDS = 9
+
+# Loops of 200 000 turns each, at most 1.15 times as long plus 10 ms.
+LOOPS = {
+    "abs in a for": "s = 0\nfor i in range(200_000): s += abs(i)",
+    "methods and append": (
+        "words = []\nfor i in range(200_000): words.append(str(i).zfill(8).upper())"
+    ),
+    "if/else with append": (
+        "a, b = [], []\nfor i in range(200_000):\n    if i % 2: a.append(i)\n    else: b.append(i)"
+    ),
+    "while with a call": "n = 0\nwhile n < 200_000: n += abs(1)",
+    "filtered comprehension": "y = [i for i in range(200_000) if abs(i) > 3]",
+    "nested for": "s = 0\nfor i in range(400):\n    for j in range(500): s += max(i, j)",
+    "call in a while's test": "l = []\nwhile len(l) < 1_000_000: l.append(1)",
+}
+
+# Functions of the user's, at most 1.1 times as long plus 5 ms.
+FUNCTIONS = {
+    "fib(24)": "def fib(n):\n    return n if n < 2 else fib(n - 1) + fib(n - 2)\nfib(24)",
+    "methods": """
+class Account:
+    def __init__(self): self.total = 0
+    def add(self, n): self.total += n; return self
+    def value(self): return self.total
+account = Account()
+for i in range(200_000): account.add(i).value()
+""",
+    "generator": "def g(n):\n    for i in range(n): yield i\nt = sum(g(1_000_000))",
+    "class that yields": """
+class Items:
+    def __init__(self, n): self.n = n
+    def __iter__(self):
+        for i in range(self.n): yield i
+t = 0
+for i in Items(1_000_000): t += i
+""",
+    "asynchronous generator": """
+async def g(n):
+    for i in range(n): yield i
+async def total():
+    t = 0
+    async for i in g(1_000_000): t += i
+    return t
+import asyncio
+asyncio.run(total())
+""",
+}
 
 CASES = {
-    "for abs 1e6": "s = 0\nfor i in range(1_000_000): s += abs(i)",
-    "fib(24)": ("def fib(n):\n    return n if n < 2 else fib(n - 1) + fib(n - 2)\nfib(24)"),
     "list loop": "s = 0\nfor x in xs: s += abs(x)",
     "comprehension": "y = [abs(x) for x in xs]\nz = 0",
     "user function loop": "def f(x): return x + 1\nfor x in xs: f(x)",
-    "while": "n = 0\nwhile n < 200_000: n += abs(1)",
     "logistic regression": """
 import math
 data = [([((i * 7 + j * 13) % 11) / 11 for j in range(8)], i % 2) for i in range(8_000)]
@@ -87,6 +135,11 @@ class Listener:
     def called(self, function: object, arguments: Mapping[str, object], /) -> None:
         pass
 
+    def returned(
+        self, function: str, arguments: Mapping[str, str] | None, result: object, /
+    ) -> None:
+        pass
+
     def fault(self, error: BaseException, /) -> None:
         raise error
 
@@ -119,11 +172,15 @@ def execute(tracer: Tracer | None, source: str) -> float:
     return process_time() - begun
 
 
-def main(rounds: int) -> None:
+def figures(rounds: int) -> list[dict[str, Any]]:
+    """Print and return what tracing costs for each case, and whether its limit holds."""
     tracer = choose(Settings())
-    print(sys.version.split()[0], tracer.reason)
+    print(f"tracing, CPython {platform.python_version()}: {tracer.reason}")
     small = {"x = 1": 50, "5 calls": 50}
-    sources = CASES | {"x = 1": "x = 1", "5 calls": "a = len(xs)\n" + "b = max(a, 3)\n" * 4}
+    calls = "a = len(xs)\n" + "b = max(a, 3)\n" * 4
+    sources = LOOPS | FUNCTIONS | CASES | {"x = 1": "x = 1", "5 calls": calls}
+    limits = dict.fromkeys(LOOPS, (1.15, 0.010)) | dict.fromkeys(FUNCTIONS, (1.1, 0.005))
+    found = []
     for name, source in sources.items():
         repeat = small.get(name, 1)
         plain: list[float] = []
@@ -133,10 +190,22 @@ def main(rounds: int) -> None:
             traced.append(execute(tracer, source))
         ratio = statistics.median(b / a for a, b in zip(plain, traced, strict=True))
         base, cost = statistics.median(plain), statistics.median(traced)
-        added = f"{(cost - base) * 1e6:9.0f} us added"
-        print(f"{name:22} {base * 1e3:9.3f} ms  x {ratio:6.3f}  {added}")
+        line = (
+            f"{name:22} {base * 1e3:9.3f} ms  x {ratio:6.3f}  {(cost - base) * 1e6:9.0f} us added"
+        )
+        held = True
+        if name in limits:
+            limit, slack = limits[name]
+            over = statistics.median(b - a * limit for a, b in zip(plain, traced, strict=True))
+            held = over <= slack
+            line += f"  at most {limit:.2f} + {slack * 1e3:.0f} ms"
+            line += "  ok" if held else "  MISSED"
+        print(line, flush=True)
+        found.append({"what": f"tracing: {name}", "seconds": base, "ratio": ratio, "held": held})
     tracer.close()
+    return found
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 9)
+    given = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
+    raise SystemExit(0 if all(each["held"] for each in figures(given)) else 1)
