@@ -13,7 +13,15 @@ import pytest
 
 from support.kernels import Kernel, Starter, environment
 
+# A test that hangs ends after so long, or by `timeout` in the project's settings if it is slow.
+_FAST_SECONDS = 120
 _KEPT_AS_IT_IS = ("PYDEVD_DISABLE_FILE_VALIDATION",)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("slow") is None:
+            item.add_marker(pytest.mark.timeout(_FAST_SECONDS))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -27,7 +27,7 @@ def test_a_kernel_has_one_hook(tmp_path: Path) -> None:
     code += "from IPython.core.interactiveshell import InteractiveShell\n"
     code += "recorder = Recorder(Settings(), notebook=lambda: 'a.ipynb', folder=Path.cwd(), "
     code += "say=print, shell=InteractiveShell())\n"
-    code += "recorder.begin(Request('x = 1'))\nrecorder.finish('ok')\nrecorder.settle()\n"
+    code += "recorder.begin(Request('x = 1'))\nrecorder.replied()\nrecorder.settle()\n"
     code += "print(len(added))"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path

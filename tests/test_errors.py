@@ -14,7 +14,9 @@ def test_every_error_is_in_the_drawn_tree_where_it_belongs() -> None:
     above: list[str] = []
     for line in lines:
         if match := re.match(
-            r"([│├└─ ]*)(\w+Error|\w+Unavailable|SchemaTooNew|\w+NotFound|CellFailed)\b", line
+            r"([│├└─ ]*)(\w+Error|\w+Unavailable|Database\w+|RecordRefused|SchemaToo\w+|\w+NotFound"
+            r"|CellFailed)\b",
+            line,
         ):
             depth = len(match[1]) // 4
             above = [*above[:depth], match[2]]

@@ -11,8 +11,9 @@ from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-from provenance_kernel.line_magics import NAMES, register_magics, unregister_magics
+from provenance_kernel.line_magics import NAMES, provenance, register_magics, unregister_magics
 from provenance_kernel.trials.answer import Answer
+from provenance_kernel.trials.query import listing
 from support.recorded import SCORES, record
 
 
@@ -41,28 +42,38 @@ def _completed(shell: InteractiveShell, line: str) -> list[str]:
         return [each.text for each in shell.Completer.completions(line, len(line))]
 
 
+# Frontends show HTML in place of a picture or of Mermaid, so there is none beside those.
+TABLE = {"text/html"}
+PICTURE = {"image/png"}
+GRAPH = {"text/vnd.mermaid", "image/png"}
+
+
 @pytest.mark.parametrize(
-    ("words", "kind"),
+    ("words", "kind", "shown"),
     [
-        ("list", "TrialList"),
-        ("list --limit 1", "TrialList"),
-        ("show latest~1", "TrialDetail"),
-        ("compare latest~1 latest", "Comparison"),
-        ("compare latest~1 latest latest", "Comparisons"),
-        ("values score", "Values"),
-        ("lineage score", "Lineage"),
-        ("slice score --trial latest~1", "Slice"),
-        ("plot score", "Course"),
-        ("plot score --against factor", "Contrast"),
-        ("plot --stages", "StageTimes"),
+        ("list", "TrialList", TABLE),
+        ("list --limit 1", "TrialList", TABLE),
+        ("show latest~1", "TrialDetail", TABLE),
+        ("compare latest~1 latest", "Comparison", TABLE),
+        ("compare latest~1 latest latest", "Comparisons", TABLE),
+        ("values score", "Values", TABLE),
+        ("stale", "Stale", TABLE),
+        ("refresh", "Plan", TABLE),
+        ("lineage score", "Lineage", GRAPH),
+        ("slice score --trial latest~1", "Slice", TABLE),
+        ("plot score", "Course", PICTURE),
+        ("plot score --against factor", "Contrast", PICTURE),
+        ("plot --stages", "StageTimes", PICTURE),
     ],
 )
 @pytest.mark.parametrize("name", [NAMES[0], pytest.param(NAMES[1], marks=pytest.mark.slow)])
-def test_a_word_is_answered(shell: InteractiveShell, name: str, words: str, kind: str) -> None:
+def test_a_word_is_answered(
+    shell: InteractiveShell, name: str, words: str, kind: str, shown: set[str]
+) -> None:
     answer = shell.run_line_magic(name, words)
     assert isinstance(answer, Answer)
     assert type(answer).__name__ == kind
-    assert {"text/plain", "text/html"} <= set(answer._repr_mimebundle_())
+    assert set(answer._repr_mimebundle_()) == {"text/plain", *shown}
 
 
 def test_options_are_the_commands(shell: InteractiveShell) -> None:
@@ -124,6 +135,17 @@ def test_help(shell: InteractiveShell, capsys: pytest.CaptureFixture[str], words
     assert "Usage: %prov" in capsys.readouterr().out
 
 
+def test_an_interrupt_ends_the_cell(
+    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(listing, "list_trials", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        provenance("list")
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
@@ -144,6 +166,12 @@ def test_completion(shell: InteractiveShell, line: str, expected: list[str]) -> 
     assert [each for each in found if each in ours] == expected
 
 
+def test_no_name_of_python_is_offered_among_options(shell: InteractiveShell) -> None:
+    found = _completed(shell, "%provenance list --")
+    assert found
+    assert all(each.startswith("--") for each in found)
+
+
 def test_prefixes_of_trials_are_completed(shell: InteractiveShell) -> None:
     prefixes = [each.prefix for each in shell.run_line_magic("prov", "list").trials]
     assert set(prefixes) <= set(_completed(shell, "%prov show "))
@@ -153,3 +181,23 @@ def test_the_magics_can_be_taken_away(shell: InteractiveShell) -> None:
     unregister_magics(shell)
     assert [shell.find_line_magic(name) for name in NAMES] == [None, None]
     assert "show" not in _completed(shell, "%prov sh")
+
+
+@pytest.mark.parametrize(
+    ("line", "completed"),
+    [
+        ("# stage: ", ["data reading", "metrics evaluation", "model scoring"]),
+        ("# Stage: M", ["metrics evaluation", "model scoring"]),
+        ("# stage: data reading, mod", ["model scoring"]),
+        ("# track: fac", ["factor", "factory_count"]),
+        ("# metric: auc, fac", ["factor", "factory_count"]),
+    ],
+)
+def test_directives_are_completed(shell: InteractiveShell, line: str, completed: list[str]) -> None:
+    shell.user_ns |= {"factor": 3, "factory_count": 4, "facade": len}
+    assert _completed(shell, line) == completed
+
+
+def test_an_unregistered_shell_completes_no_directives(shell: InteractiveShell) -> None:
+    unregister_magics(shell)
+    assert "model scoring" not in _completed(shell, "# stage: mod")

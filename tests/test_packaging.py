@@ -94,6 +94,28 @@ def test_the_installed_kernelspec_is_the_one_that_is_built() -> None:
     assert found.argv[1:3] == ["-m", "provenance_kernel"]
 
 
+def test_installing_it_enables_the_server_extension(wheel: zipfile.ZipFile) -> None:
+    place = ".data/data/etc/jupyter/jupyter_server_config.d/provenance_kernel.json"
+    (name,) = [each for each in wheel.namelist() if each.endswith(place)]
+    enabled = json.loads(wheel.read(name))["ServerApp"]["jpserver_extensions"]
+    assert enabled == {"provenance_kernel.server": True}
+
+
+def test_installing_it_gives_jupyterlab_the_extension_as_it_is_built(
+    wheel: zipfile.ZipFile,
+) -> None:
+    place = ".data/data/share/jupyter/labextensions/provenance-lab/"
+    packed = {
+        each.partition(place)[2]: wheel.read(each) for each in wheel.namelist() if place in each
+    }
+    built = ROOT / "kernel" / "lab" / "labextension"
+    files = [each for each in built.rglob("*") if each.is_file()]
+    assert packed == {each.relative_to(built).as_posix(): each.read_bytes() for each in files}
+    entry = json.loads(packed["package.json"])["jupyterlab"]["_build"]["load"]
+    assert entry in packed
+    assert sum(map(len, packed.values())) < 200_000
+
+
 def test_the_command_is_registered_and_the_license_is_there(wheel: zipfile.ZipFile) -> None:
     (entry,) = [each for each in wheel.namelist() if each.endswith("/entry_points.txt")]
     assert "jupyter-provenance = provenance_kernel.cli:main" in wheel.read(entry).decode()

@@ -48,6 +48,9 @@ def test_configuration_reaches_the_record() -> None:
         "include_modules": ["p"],
         "exclude_modules": ["q"],
         "fingerprints": "full",
+        "keep_inputs": 7,
+        "keep_outputs": 9,
+        "keep_total": 8,
         "noworkflow_collection": "fine",
         "noworkflow_values": "none",
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -250,6 +251,83 @@ def test_a_cell_magic_below_blank_lines_is_a_cell_magic_still() -> None:
 
 def test_a_cell_magic_may_hold_another() -> None:
     assert [each.name for each in stages.read("%%time\n%%capture\n# stage: a").stages] == ["a"]
+
+
+LARGE = 100_000_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("of", "around"),
+    [
+        ("x", "# stage: {}"),
+        (" ", "# stage: {}x"),
+        ("-", "# stage: {}"),
+        (",", "# stage: {}"),
+        ("a, ", "# track: {}"),
+        ("#", "{}"),
+        (" ", "{}# stage: x"),
+        ("# stage: a\n", "{}"),
+        ("# track: f()\n", "{}"),
+        ("\n", "{}"),
+        ("x", "#{}"),
+        ("%%a\n", "{}"),
+        ("x\n", "{}"),
+    ],
+)
+def test_a_cell_of_any_length_is_read_at_once(of: str, around: str) -> None:
+    source = around.format(of * (LARGE // len(of)))
+    began = time.process_time()
+    found = stages.read(source)
+    assert time.process_time() - began < 5
+    assert sum(map(len, found.problems)) < 100_000
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        ours("x" * LARGE),
+        ours(["x" * LARGE]),
+        ours({"x" * LARGE: "x"}),
+        tags("stage:" + "x" * LARGE),
+        {"provenance": "x" * LARGE},
+        {"provenance": {"x" * LARGE: "x"}},
+        ours(["", *map(str, range(1_000_000))]),
+        ours([None] * 1_000_000),
+        tags(*(f"stage:{each}" for each in range(1_000_000))),
+        tags(*["stage:"] * 1_000_000),
+        {"provenance": dict.fromkeys(map(str, range(1_000_000)))},
+    ],
+    ids=range(11),
+)
+def test_metadata_of_any_size_are_read_at_once(metadata: object) -> None:
+    began = time.process_time()
+    found = stages.read("", metadata)
+    assert time.process_time() - began < 5
+    assert found.problems
+    assert all(len(each) < 300 for each in found.problems)
+    assert len(found.problems) + len(found.stages) < 500
+
+
+def test_what_is_wrong_beyond_measure_is_told_in_part() -> None:
+    found = stages.read("# stage: a\n" + "# stage: -\n" * 1000)
+    assert [each.name for each in found.stages] == ["a"]
+    assert found.problems[-1] == "more is wrong with the cell's directives; the rest is not told"
+
+
+def test_a_cell_has_a_bounded_number_of_stages() -> None:
+    found = stages.read("# stage: " + ", ".join(map(str, range(201))))
+    assert [each.name for each in found.stages] == [str(each) for each in range(200)]
+    assert found.problems[0].startswith("a cell has at most 200 of them: # stage: 0, 1")
+
+
+def test_a_label_of_any_length_is_refused_at_once() -> None:
+    labels = ["x" * LARGE, "-" * LARGE, " " * LARGE, "é" * LARGE]
+    began = time.process_time()
+    for each in labels:
+        with pytest.raises(BadLabel, match="at most 200"):
+            stages.stage(each, "call")
+    assert time.process_time() - began < 5
 
 
 def nested(depth: int) -> list[Any]:

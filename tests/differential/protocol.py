@@ -29,7 +29,8 @@ from differential.steps import (
 )
 from support.kernels import TURN
 
-# Nothing of the case's: stdout flushed, sleep entered.
+# Until an interrupt meets the cell in its wait, which no message tells of: stdout is flushed, the
+# sleep is entered.
 SETTLE = 0.15
 START_TIMEOUT = 60.0
 # A namespace, history and prompt number as after the start; silent, so that it leaves no trace.

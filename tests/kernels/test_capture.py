@@ -102,7 +102,7 @@ def test_randomness_that_was_not_seeded_is_marked(kernel: Kernel, archive: Archi
     kernel.execute("np.random.seed(5)\nz = np.random.rand()")
     rows = archive.rows(
         "SELECT position, message FROM event JOIN cell_run ON cell_run.id = cell_run_id "
-        "WHERE kind = 'randomness' AND message LIKE 'numpy%'"
+        "WHERE event.kind = 'randomness' AND message LIKE 'numpy%'"
     )
     assert [row["position"] for row in rows] == [4]
     kept = archive.rows(

@@ -111,6 +111,7 @@ def test_sigkill_at_random_moments(start: Starter, tmp_path: Path) -> None:
             f"time.sleep({moments.uniform(0.03, 0.09)})"
         )
         sent = [kernel.send(f"# stage: loop\n{source.format(n)}") for n in range(60)]
+        # The subject: any moment.
         time.sleep(moments.uniform(0.01, 0.5))
         kernel.send_signal(signal.SIGKILL)
         kernel.wait_until_gone()

@@ -65,6 +65,15 @@ def test_async_cells(stock: Kernel) -> None:
     assert archive.trials()[0]["status"] == "running"
 
 
+def test_what_is_printed_counts_as_an_output(stock: Kernel) -> None:
+    stock.execute(LOAD)
+    for code in ("print('a')", "print('a')", "print('b')", "x = 1"):
+        stock.execute(code)
+    one, same, other, none = (run["output_digest"] for run in _archive(stock).runs())
+    assert one == same != other
+    assert none is None
+
+
 @pytest.mark.slow
 def test_metadata_and_cell_id(stock: Kernel) -> None:
     stock.execute(LOAD)

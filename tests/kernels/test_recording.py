@@ -15,7 +15,7 @@ import xxhash
 from IPython.core.async_helpers import _should_be_async
 
 from support.databases import DEFAULT, Archive
-from support.kernels import Starter, send_escaped
+from support.kernels import TURN, Starter, send_escaped
 
 IPYKERNEL = int(ipykernel.__version__.split(".")[0])
 
@@ -123,7 +123,7 @@ def test_interrupted(session: Any, code: str, way: str) -> None:
     kernel.wait_for("running")
     # The cell is there while it runs.
     assert session.run()["status"] == "running"
-    # The interrupt should meet the cell in its wait, not on the way there.
+    # The interrupt should meet the cell in its wait, not on the way there, of which it cannot tell.
     time.sleep(0.2)
     if way == "SIGINT":
         kernel.interrupt()
@@ -181,8 +181,8 @@ def test_not_aborted_while_what_was_seen_is_written(session: Any) -> None:
     failed = kernel.send("slow = Slow()\n1 / 0")
     while failed not in kernel.replies():
         pass
-    # For the loop of an old ipykernel, which ends the abortion when it turns.
-    time.sleep(0.05)
+    # For the loop of an old ipykernel, which ends the abortion when it turns: no message tells.
+    time.sleep(TURN)
     (answer,) = kernel.gather([kernel.send("x = 1")])
     assert answer.status == "ok"
     assert [run["status"] for run in session.runs()] == ["error", "ok"]

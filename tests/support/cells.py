@@ -14,12 +14,19 @@ from pathlib import Path
 import provenance_kernel
 
 PACKAGE = str(Path(provenance_kernel.__file__).parents[1])
-# Runs cells in a shell that records them, as `%load_ext provenance_kernel` makes it.
+# Runs cells in a shell that records them, as `%load_ext provenance_kernel` makes it, and scripts as
+# an interpreter does. Reading what is installed is most of what a short session costs.
 _SERVER = """
-import contextlib, io, json, os, sys, traceback
+import contextlib, functools, importlib.metadata, io, json, os, sys, traceback, types
+import numpy, pandas
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 from provenance_kernel import magics, recorder
+from provenance_kernel.fingerprint import digest
+
+_find = functools.cache(importlib.metadata.packages_distributions)
+_find()
+importlib.metadata.packages_distributions = _find
 
 def record(cells):
     config = Config()
@@ -31,15 +38,20 @@ def record(cells):
             shell.run_cell(cell, store_history=True)
     magics.unload(shell)
 
+def run(script, name):
+    main = sys.modules["__main__"] = types.ModuleType("__main__")
+    exec(compile(script, "<slice>", "exec"), vars(main))
+    print("digest", digest(vars(main)[name]), flush=True)
+
 for line in sys.stdin:
-    folder, cells = json.loads(line)
+    folder, what, given = json.loads(line)
     child = os.fork()
     if not child:
         # What cells print past the shell is no answer.
-        os.dup2(2, 1)
         try:
             os.chdir(folder)
-            record(cells)
+            os.dup2(os.open("printed.txt", os.O_CREAT | os.O_TRUNC | os.O_WRONLY), 1)
+            {"record": record, "run": run}[what](*given)
         except BaseException:
             with open("failed.txt", "w") as file:
                 traceback.print_exc(file=file)
@@ -64,14 +76,29 @@ def _server() -> subprocess.Popen[str]:
     return process
 
 
-def record_cells(folder: Path, cells: Sequence[str]) -> None:
-    """Run cells in a folder, which is made, and record them there."""
+def _ask(folder: Path, what: str, *given: object) -> None:
     folder.mkdir(exist_ok=True)
     process = _server()
     assert process.stdin is not None
     assert process.stdout is not None
-    process.stdin.write(json.dumps([str(folder), cells]) + "\n")
+    process.stdin.write(json.dumps([str(folder), what, given]) + "\n")
     process.stdin.flush()
     status = process.stdout.readline()
     if status != "0\n":
-        raise AssertionError(f"status {status}{(folder / 'failed.txt').read_text()}")
+        failed = folder / "failed.txt"
+        raise AssertionError(f"status {status}{failed.read_text() if failed.exists() else ''}")
+
+
+def record_cells(folder: Path, cells: Sequence[str]) -> None:
+    """Run cells in a folder, which is made, and record them there."""
+    _ask(folder, "record", cells)
+
+
+def run_script(folder: Path, script: str, name: str) -> str:
+    """Run a script in a folder, which is made; return the digest of what a name then stands for.
+
+    Raises `AssertionError` with the traceback of one that fails.
+    """
+    _ask(folder, "run", script, name)
+    printed = (folder / "printed.txt").read_text().splitlines()
+    return printed[-1].removeprefix("digest ")

@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty
@@ -118,6 +118,7 @@ class Kernel:
         self.log = folder / "kernel.log"
         self._log = None
         self._stderr = ""
+        self._latest = ""
         self._context = zmq.Context()
         environ = environment(folder, env)
         self.manager = KernelManager(
@@ -192,7 +193,8 @@ class Kernel:
         if subshell is not None:
             message["header"]["subshell_id"] = subshell
         self.client.shell_channel.send(message)
-        return str(message["header"]["msg_id"])
+        self._latest = str(message["header"]["msg_id"])
+        return self._latest
 
     def execute(
         self,
@@ -237,7 +239,17 @@ class Kernel:
                     open_states.discard(parent)
         if TURN and any(each.status == "error" for each in found.values()):
             time.sleep(TURN)
+        if self._latest in sent:
+            self.settle()
         return [found[each] for each in sent]
+
+    def settle(self) -> None:
+        """Wait until what was seen of the cells is in the database: it is before the next message.
+
+        A kernel that is ending answers no more.
+        """
+        with suppress(NoAnswer):
+            self.request("comm_info_request", {})
 
     def replies(self) -> dict[str, str]:
         """Return the statuses of the replies that came, by message id; a dead kernel's too."""
