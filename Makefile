@@ -6,7 +6,10 @@ PYTEST = $(BIN)/python -m pytest -n 2 --dist loadfile
 DEMO := notebooks/1_pca_undersampling_forest.ipynb
 QUERY := SELECT stage, substr(code_hash, 1, 12) AS code_hash, activation_id, activation, status, round(duration, 4) AS seconds FROM stages WHERE trial_id = (SELECT id FROM latest_trial)
 
-.PHONY: help demo test test-fast coverage check format lab notebooks bench clean
+# What depends on the interpreter: its bytecode, its hooks, its objects, and whole kernels.
+INTERPRETER := tests/trace tests/dataflow tests/fingerprint tests/capture tests/differential tests/kernels
+
+.PHONY: lab-build help demo test test-fast test-interpreter coverage check format lab notebooks bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -24,6 +27,9 @@ test: $(VENV)/.test  ## run all tests
 test-fast: $(VENV)/.test  ## run the tests that take less than a few seconds each
 	$(PYTEST) -m "not slow"
 
+test-interpreter: $(VENV)/.test  ## run the fast tests that depend on the interpreter
+	$(PYTEST) -m "not slow" $(INTERPRETER)
+
 coverage: $(VENV)/.test  ## report the lines that the fast tests leave out, on CPython 3.12 or later
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 12))' || { echo \
 	  "before 3.12 coverage is a trace function, under which our tracer rests: make coverage PYTHON=/path/to/python3.12 VENV=.venv-3.12"; exit 1; }
@@ -32,11 +38,12 @@ coverage: $(VENV)/.test  ## report the lines that the fast tests leave out, on C
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=95
 
-check: $(VENV)/.check  ## lint, types and layers
+check: $(VENV)/.check  ## lint, types, layers and dead code
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/vulture
 
 format: $(VENV)/.check  ## format the code
 	$(BIN)/ruff check --fix
@@ -45,8 +52,11 @@ format: $(VENV)/.check  ## format the code
 lab: $(VENV)/.lab  ## open JupyterLab with the kernel
 	$(BIN)/jupyter lab notebooks
 
+lab-build:  ## build the page and the extension from their source, which needs node
+	cd kernel/lab && npm ci && npm run build
+
 notebooks: $(VENV)/.demo  ## run the fraud-detection use case at full size
-	for each in 1 2 3 4 5; do \
+	for each in 1 2 3 4 5 6; do \
 	  $(BIN)/jupyter-provenance run notebooks/$${each}_*.ipynb --output notebooks/out/$$each.ipynb || exit 1; \
 	done
 	cd notebooks && ../$(BIN)/jupyter-provenance list --limit 5
