@@ -280,6 +280,16 @@ class Kernel:
                 if message["msg_type"] == "stream":
                     seen += message["content"]["text"]
 
+    def wait_until_idle(self, sent: str) -> None:
+        """Wait until the kernel is done with a request; what else comes on iopub is dropped."""
+        deadline = time.monotonic() + REPLY_SECONDS
+        while True:
+            self._check(deadline, "the state that says idle")
+            for message in self._receive(self.client.iopub_channel, 0.02):
+                idle = message["content"].get("execution_state") == "idle"
+                if idle and message["parent_header"].get("msg_id") == sent:
+                    return
+
     def interrupt(self) -> None:
         """Send SIGINT to the kernel's process group, as a terminal or a server does."""
         os.killpg(os.getpgid(self.pid), signal.SIGINT)
