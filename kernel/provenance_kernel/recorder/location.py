@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from provenance_kernel.capture.parent import notebooks_of_parent
 from provenance_kernel.errors import SettingError
-from provenance_kernel.recorder.notebook_file import NotebookFile
+from provenance_kernel.recorder.run import Request
 from provenance_kernel.settings import Settings
 from provenance_kernel.store.database import FOLDER, locate, sqlite_path
 
 # So many entries of a folder are looked at for a notebook that was renamed.
 _ENTRIES = 10_000
+# Beyond it a notebook is full of pictures, and reading it takes long.
+_LARGEST = 50_000_000
 
 
 class Location:
@@ -112,6 +117,48 @@ class Location:
         if path is None:
             return ()
         return (path.parent if path.parent.name == FOLDER else path,)
+
+
+class NotebookFile:
+    """A notebook that a client runs from top to bottom, and sends no metadata of its cells.
+
+    It is read once, when the first cell comes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._cells: list[tuple[str, dict[str, Any], str | None]] | None = None
+        self._next = 0
+
+    def begins(self, source: str) -> bool:
+        """Tell whether the first cell that a client would send has this source."""
+        self._cells = self._read() if self._cells is None else self._cells
+        sent = (each for each, *_ in self._cells if each.strip())
+        return next(sent, None) == source
+
+    def filled(self, request: Request) -> Request:
+        """Return a request with the metadata and id of the next cell that has its source."""
+        self._cells = self._read() if self._cells is None else self._cells
+        for at in range(self._next, len(self._cells)):
+            source, metadata, cell_id = self._cells[at]
+            if source == request.source:
+                self._next = at + 1
+                return replace(request, metadata=metadata, cell_id=request.cell_id or cell_id)
+        return request
+
+    def _read(self) -> list[tuple[str, dict[str, Any], str | None]]:
+        try:
+            if self._path.stat().st_size > _LARGEST:
+                return []
+            cells = json.loads(self._path.read_text(encoding="utf-8"))["cells"]
+            return [
+                ("".join(each["source"]), each.get("metadata", {}), each.get("id"))
+                for each in cells
+                if each["cell_type"] == "code"
+            ]
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            # It is another's file, and need not be what it was when it was started.
+            return []
 
 
 def _file(path: str) -> tuple[int, int] | None:

@@ -22,8 +22,7 @@ from provenance_kernel.errors import ProvenanceError
 from provenance_kernel.fingerprint.source import ast_hash
 from provenance_kernel.recorder.guards import harmless, off_in_forks
 from provenance_kernel.recorder.ledger import Ledger
-from provenance_kernel.recorder.location import Location
-from provenance_kernel.recorder.notebook_file import NotebookFile
+from provenance_kernel.recorder.location import Location, NotebookFile
 from provenance_kernel.recorder.probes import Probes, Session
 from provenance_kernel.recorder.probes.tracked import look_up
 from provenance_kernel.recorder.run import CURRENT, OpenRun, Request, begun_run

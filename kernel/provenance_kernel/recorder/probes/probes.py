@@ -6,14 +6,17 @@ from typing import Any
 
 from provenance_kernel.recorder.probes.calls import Calls
 from provenance_kernel.recorder.probes.content import Content
-from provenance_kernel.recorder.probes.dependencies import Dependencies
 from provenance_kernel.recorder.probes.files import Files
 from provenance_kernel.recorder.probes.names import Names
 from provenance_kernel.recorder.probes.outputs import Outputs
 from provenance_kernel.recorder.probes.probe import Probe, Session
 from provenance_kernel.recorder.probes.randomness import RandomStates
 from provenance_kernel.recorder.probes.secrets import SecretValues
-from provenance_kernel.recorder.probes.statements import StatementsAfter, StatementsBefore
+from provenance_kernel.recorder.probes.statements import (
+    Dependencies,
+    StatementsAfter,
+    StatementsBefore,
+)
 from provenance_kernel.recorder.probes.tracked import TrackedPlaces
 from provenance_kernel.recorder.probes.values import NamedValues
 from provenance_kernel.recorder.run import OpenRun

@@ -1,16 +1,17 @@
-"""What each statement of a run's cell did: described before its values are examined, and after."""
+"""What each statement of a run's cell did, before and after values are examined, and its needs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
 
-from provenance_kernel.dataflow import Snapshot, describe_run, read_program
+from provenance_kernel.dataflow import Ledger, Snapshot, describe_run, read_program
 from provenance_kernel.dataflow.embedded import timed
 from provenance_kernel.dataflow.statements import Statements
 from provenance_kernel.parsing import leading_blanks, parse_cell
 from provenance_kernel.recorder.probes.probe import Probe, Session
 from provenance_kernel.recorder.run import OpenRun
+from provenance_kernel.records import Dependency, new_id
 
 
 class StatementsBefore(Probe):
@@ -74,3 +75,30 @@ class StatementsAfter(Probe):
         with self.session.watch.lock:
             run.statements = list(run.did.rows(run.run.id, run.changed, run.used))
         return run.statements
+
+
+class Dependencies(Probe):
+    """Keeps the ledger of who wrote each name last: on those a run depends that reads it."""
+
+    name = "dependencies"
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._ledger = Ledger()
+
+    def end(self, run: OpenRun) -> Iterable[object]:
+        """Enter the run, and return the links to those it depends on."""
+        if run.use is None:
+            return ()
+        count = run.run.execution_count
+        found = self._ledger.observe(
+            run.run.id,
+            reads=run.use.reads,
+            writes=run.use.writes,
+            deletes=run.use.deletes,
+            mutates=run.changed,
+            rebound=run.rebound,
+            execution_count=count,
+            has_output=count in self.session.shell.outputs,
+        )
+        return [Dependency(new_id(), run.run.id, source, name) for source, name in found]
