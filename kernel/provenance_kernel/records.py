@@ -1,7 +1,8 @@
 """Frozen records, one for each table, that cross the borders between parts.
 
 Ids are time-ordered UUIDs (version 7, RFC 9562) as text; times are aware datetimes in UTC;
-durations are seconds; digests are 32 hexadecimal digits of xxh3_128.
+durations are seconds; digests are 32 hexadecimal digits of xxh3_128. The file is long as it holds
+all that crosses the border of the store.
 """
 
 from __future__ import annotations
