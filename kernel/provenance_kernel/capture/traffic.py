@@ -93,6 +93,7 @@ class Traffic:
         )
         roots.update(site.getsitepackages())
         roots.add(site.getusersitepackages())
+        roots.add(os.path.dirname(os.path.dirname(__file__)))
         roots.update(value for key in _VARIABLES if (value := os.environ.get(key)))
         roots.update(str(path) for path in ignore)
         absolute = {os.path.abspath(root) for root in roots if root}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import fields
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Any, TypeVar
 
 from peewee import SQL, Database, fn
@@ -133,25 +135,22 @@ def of_trial(
     *,
     without: Collection[str] = (),
     until: int | None = None,
+    questions: bool = False,
 ) -> list[T]:
     """Return all of a kind that a trial has, in the order in which it was made.
 
-    Cell runs come by their position, up to `until`, and without those that only asked; what hangs
-    on cell runs, likewise. The columns in `without` are not read; they are None.
+    Cell runs come by their position, up to `until`, and those that only asked if `questions`; what
+    hangs on cell runs, likewise. The columns in `without` are not read; they are None.
     """
-    row = table(record)
+    row, run = table(record), table(CellRun)
     query = select(record, without).where(_is_of_trial(record, trial_id))
+    out = [] if questions else [run.kind == "question"]
+    out += [] if until is None else [run.position > until]
     if record is CellRun:
-        query = query.where(row.kind == "cell")
-        if until is not None:
-            query = query.where(row.position <= until)
-    elif until is not None or record in _OF_TRIALS:
+        query = query.where(*(~each for each in out))
+    elif out and (until is not None or record in _OF_TRIALS):
         # The few that are left out are asked for, not the many that stay.
-        run = table(CellRun)
-        out = run.kind == "question"
-        if until is not None:
-            out |= run.position > until
-        left_out = run.select(run.id).where(run.trial_id == trial_id, out)
+        left_out = run.select(run.id).where(run.trial_id == trial_id, reduce(or_, out))
         query = query.where(row.cell_run_id.not_in(left_out) | row.cell_run_id.is_null())
     return records(database, record, query.order_by(row.position if record is CellRun else row.id))
 

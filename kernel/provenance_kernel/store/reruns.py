@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Collection
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from peewee import Database
@@ -26,7 +30,9 @@ from provenance_kernel.records import (
     Verification,
 )
 from provenance_kernel.store import border, reader
+from provenance_kernel.store.database import BUSY_SECONDS, connect
 from provenance_kernel.store.models import table
+from provenance_kernel.store.removal import delete_trials
 
 # What hangs on a trial or its cell runs, after what it refers to.
 _OF_RUNS: tuple[type, ...] = (
@@ -64,6 +70,27 @@ def latest_of(database: Database, notebook: str) -> Trial | None:
     return next(iter(border.records(database, Trial, query.limit(1))), None)
 
 
+def copy_as_of(source: Path, target: Path, moment: datetime | None) -> None:
+    """Copy a database's file, without the trials that started, and what was verified, since.
+
+    Raises `sqlite3.Error` and `DatabaseUnavailable`.
+    """
+    there = sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)
+    with closing(there), closing(sqlite3.connect(target)) as here:
+        there.backup(here)
+    if moment is None:
+        return
+    database = connect(target)
+    try:
+        made, found = table(Verification), table(Finding)
+        since = made.select(made.id).where(made.created_at >= moment)
+        found.delete().where(found.verification_id.in_(since)).execute(database)
+        made.delete().where(made.created_at >= moment).execute(database)
+        delete_trials(database, list(reader.trials_since(database, moment)))
+    finally:
+        database.close()
+
+
 def everything(database: Database, trial_id: str) -> list[object]:
     """Return all records of a trial, what they refer to before what refers to it."""
     found: list[object] = []
@@ -73,11 +100,11 @@ def everything(database: Database, trial_id: str) -> list[object]:
             packaged = reader.packages(database, here.id)
             found += [here, *(Package(here.id, *each) for each in packaged.items())]
         found.append(trial)
-    runs = reader.of_trial(database, CellRun, trial_id)
+    runs = reader.of_trial(database, CellRun, trial_id, questions=True)
     found += reader.codes(database, {run.code_hash for run in runs}).values()
     found += runs
     for record in _OF_RUNS:
-        found += reader.of_trial(database, record, trial_id)
+        found += reader.of_trial(database, record, trial_id, questions=True)
     return found
 
 

@@ -56,14 +56,22 @@ class TrialAt(Trial):
 
 
 def of_trial(
-    database: Database, record: type[R], trial: Trial, *, without: Collection[str] = ()
+    database: Database,
+    record: type[R],
+    trial: Trial,
+    *,
+    without: Collection[str] = (),
+    questions: bool = False,
 ) -> list[R]:
     """Return all of a kind that belongs to the answers about a trial, in order.
 
-    What cells that only asked left is none of it, nor is what came after the moment that is meant.
+    What cells that only asked left is none of it, unless `questions`, nor is what came after the
+    moment that is meant.
     """
     until = trial.until if isinstance(trial, TrialAt) else None
-    return reader.of_trial(database, record, trial.id, without=without, until=until)
+    return reader.of_trial(
+        database, record, trial.id, without=without, until=until, questions=questions
+    )
 
 
 @dataclass(frozen=True)
@@ -161,14 +169,22 @@ class History:
 
 
 def read_history(
-    database: Database, trial: Trial, *, calls: bool = True, profiles: bool = False
+    database: Database,
+    trial: Trial,
+    *,
+    calls: bool = True,
+    profiles: bool = False,
+    questions: bool = False,
 ) -> History:
-    """Return the record of a trial; with the cells' calls and the values' profiles if wanted."""
-    heads = of_trial(database, CellRun, trial)
+    """Return the record of a trial; with the cells' calls and the values' profiles if wanted.
+
+    Cells that only asked are none of it, unless `questions`.
+    """
+    heads = of_trial(database, CellRun, trial, questions=questions)
     codes = reader.codes_of(database, heads)
     without = {"state_before"} if profiles else {"state_before", "profile"}
     parts = {
-        name: _by_run(of_trial(database, kind, trial, without=without))
+        name: _by_run(of_trial(database, kind, trial, without=without, questions=questions))
         for name, kind in _PARTS.items()
     }
     if calls:

@@ -74,7 +74,7 @@ Pairs = Sequence[tuple[Run, "Run | None"]]
 def compare(pairs: Pairs, tolerance: Tolerance, shown: Iterable[str] = ()) -> list[Item]:
     """Return all that runs left, compared with what their repetitions left, in order.
 
-    A run without a repetition was not reached.
+    A run without a repetition was not reached. One that only asked the record takes no part.
     """
     read = {
         (each.source_cell_run_id, each.variable) for run, _ in pairs for each in run.dependencies
@@ -82,6 +82,8 @@ def compare(pairs: Pairs, tolerance: Tolerance, shown: Iterable[str] = ()) -> li
     shown = set(shown)
     items: list[Item] = []
     for run, again in pairs:
+        if run.kind == "question":
+            continue
         tracked = {each.name for each in run.values}
         if again is None:
             items += _unreached(run, tracked)

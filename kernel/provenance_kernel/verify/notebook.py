@@ -136,8 +136,10 @@ _OLDER = Why(
 def _unlike(work: Work, steps: Sequence[Step], made: Rerun) -> dict[int, tuple[str, str]]:
     """Return, by the steps' numbers in a run, how what was shown is not what was saved."""
     found = {}
-    for at, (step, executed) in enumerate(zip(steps, made.executed, strict=False)):
-        if step.outputs is not None:
+    ran = zip(steps, made.executed, made.history.runs, strict=False)
+    for at, (step, executed, run) in enumerate(ran):
+        # What a question is answered is the record's.
+        if step.outputs is not None and run.kind != "question":
             verdict, detail = compare_outputs(
                 step.outputs, executed.outputs, work.options.tolerance()
             )

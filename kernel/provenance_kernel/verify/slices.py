@@ -15,6 +15,7 @@ from peewee import Database
 
 from provenance_kernel.records import RandomState, Trial, Variable
 from provenance_kernel.store import reader
+from provenance_kernel.store.database import file_of
 from provenance_kernel.trials.history import History, Run, read_history
 from provenance_kernel.trials.query.naming import find_trial, project_folder
 from provenance_kernel.trials.slicing import script
@@ -51,7 +52,15 @@ def check(
     if project not in notebook.parents:
         project = notebook.parent
     # What the trial left of its own files would stand in for the statements that made them.
-    place = Place(project, notebook, found.id, beside(project), made=made_by(history))
+    place = Place(
+        project,
+        notebook,
+        found.id,
+        beside(project),
+        made=made_by(history),
+        record=file_of(database),
+        asked_at=found.started_at,
+    )
     chosen = frozenset(at for at, step in enumerate(steps.steps) if step in included)
     with Scratch() as scratch:
         trials = _Trials(history, steps, states, place, scratch, variable, name, index)

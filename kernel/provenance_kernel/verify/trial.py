@@ -12,6 +12,7 @@ from peewee import Database
 from provenance_kernel.errors import NotebookError
 from provenance_kernel.records import RandomState, Trial
 from provenance_kernel.store import reader
+from provenance_kernel.store.database import file_of
 from provenance_kernel.trials.history import History, Run, TrialAt, read_history
 from provenance_kernel.trials.query.naming import project_folder
 from provenance_kernel.verify.causes import Case, Key, Runs, Why
@@ -35,7 +36,9 @@ def verify_trial(
 
     Raises `NotebookError` where there is nothing to run, or no kernel starts.
     """
-    history = read_history(database, trial, calls=False)
+    whole = read_history(database, trial, calls=False, questions=True)
+    questions = tuple(run for run in whole.runs if run.kind == "question")
+    history = replace(whole, runs=tuple(run for run in whole.runs if run.kind != "question"))
     project = project_folder(database) or Path.cwd()
     if trial.notebook is not None and project not in Path(trial.notebook).parents:
         project = Path(trial.notebook).parent
@@ -59,11 +62,13 @@ def verify_trial(
         options.network,
         options.timeout,
         made_by(history),
+        file_of(database),
+        trial.started_at,
     )
     with Scratch() as scratch:
         work = Work(options, scratch, place, progress)
         try:
-            _verify(work, history, steps, document)
+            _verify(work, history, steps, questions, document)
         except KeyboardInterrupt:
             work.notes.append("interrupted: this is what was known by then")
             # Nothing is claimed of what was not compared.
@@ -73,7 +78,11 @@ def verify_trial(
 
 
 def _verify(
-    work: Work, history: History, steps: Sequence[Step], document: NotebookNode | None
+    work: Work,
+    history: History,
+    steps: Sequence[Step],
+    questions: Sequence[Run],
+    document: NotebookNode | None,
 ) -> None:
     setup = Setup(
         hash_seed=_hash_seed(history),
@@ -101,7 +110,7 @@ def _verify(
     # The file is what the trial became, and not what it was at a moment before.
     whole = not isinstance(history.trial, TrialAt)
     if whole and not work.failed and not work.options.recorded_order:
-        _as_it_stands(work, setup, first, steps, document)
+        _as_it_stands(work, setup, first, steps, questions, document)
     if setup.packages and not work.failed:
         there = environment.others(history.packages)
         told = ", ".join(f"{name} {version}" for name, version in [*there.items()][:5])
@@ -167,13 +176,14 @@ def _as_it_stands(
     setup: Setup,
     first: Rerun,
     steps: Sequence[Step],
+    questions: Sequence[Run],
     document: NotebookNode | None,
 ) -> None:
     """Run the notebook top to bottom: what differs from the recorded order is hidden state."""
     if document is None:
         work.notes.append("the notebook's file is not there: only the recorded order was run")
         return
-    file = plan.in_file_order(document, steps)
+    file = plan.in_file_order(document, steps, questions)
     if file is None:
         return
     why = plan.why_orders_differ(steps, file)

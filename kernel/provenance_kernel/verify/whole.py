@@ -11,7 +11,7 @@ from provenance_kernel.errors import DatabaseUnavailable, NotebookError
 from provenance_kernel.headless import notebook as files
 from provenance_kernel.records import Finding, Verification, new_id, utc_now
 from provenance_kernel.store import reruns
-from provenance_kernel.store.database import locate
+from provenance_kernel.store.database import locate, sqlite_path
 from provenance_kernel.store.store import Store
 from provenance_kernel.trials.query.naming import find_trial, open_database
 from provenance_kernel.verify.notebook import verify_file
@@ -79,7 +79,10 @@ def _of_file(
 ) -> Report:
     document = files.read(path)
     project = locate(path.parent).parent.parent
-    place = Place(project, path, None, beside(project), options.network, options.timeout)
+    record = None if target is None else sqlite_path(target)
+    place = Place(
+        project, path, None, beside(project), options.network, options.timeout, record=record
+    )
     with Scratch() as scratch:
         work = Work(options, scratch, place, progress)
         order = None

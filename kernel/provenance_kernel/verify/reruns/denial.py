@@ -115,6 +115,9 @@ def _listen(writable: list[str], by_system: bool, network: bool) -> None:
                 if found is not None:
                     refuse(f"write {found}")
         elif event in _CHANGING:
+            # Libraries make sure of their folders; one that is there is not made.
+            if event == "os.mkdir" and os.path.isdir(arguments[0]):
+                return
             for path in arguments[: _CHANGING[event]]:
                 found = outside(path)
                 if found is not None:

@@ -112,15 +112,21 @@ def of_notebook(notebook: NotebookNode) -> list[Step]:
     return steps
 
 
-def in_file_order(notebook: NotebookNode, recorded: Sequence[Step]) -> list[Step] | None:
+def in_file_order(
+    notebook: NotebookNode, recorded: Sequence[Step], questions: Sequence[Run] = ()
+) -> list[Step] | None:
     """Return the steps of a notebook as it stands, each with the last recorded run of its cell.
 
+    The cells of `questions`, which only asked the record, are left out, as they are of the trial.
     None where that is what was recorded: each cell once, in the file's order.
     """
     by_id = {step.cell_id: step for step in recorded if step.cell_id}
     by_code = {ast_hash(step.source): step for step in recorded}
+    asked = {run.ast_hash for run in questions}
     steps = []
     for step in of_notebook(notebook):
+        if ast_hash(step.source) in asked - by_code.keys():
+            continue
         last = by_id.get(step.cell_id) if step.cell_id else None
         last = last or by_code.get(ast_hash(step.source))
         steps.append(

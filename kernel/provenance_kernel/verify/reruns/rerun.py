@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,8 @@ from provenance_kernel.verify.reruns.folder import Scratch
 from provenance_kernel.verify.reruns.plan import Step
 
 _INSIDE = "__import__('provenance_kernel.verify.reruns.inside', fromlist=['inside'])"
+# What a cell that asks the record, or one before it, has in its code.
+_ASKING = re.compile(r"provenance|\bprov\b")
 _THREADS = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS", "POLARS_MAX_THREADS",
@@ -57,6 +61,7 @@ class Place:
     """A project, the notebook in it or thought of in it, whose trial it is, and what is kept.
 
     `made` are the files that the trial made: what it left of them is none of what it began with.
+    `record` is the file of the record, which cells ask as it was before the time `asked_at`.
     """
 
     project: Path
@@ -66,6 +71,8 @@ class Place:
     network: bool = False
     timeout: float | None = None
     made: tuple[str, ...] = ()
+    record: Path | None = None
+    asked_at: datetime | None = None
 
 
 def made_by(history: History) -> tuple[str, ...]:
@@ -136,14 +143,13 @@ def rerun(
         else:
             (project / path).unlink(missing_ok=True)
     options = {
-        "trial_kind": kind,
         "trial_id": trial,
         "database": str(project / FOLDER / FILE),
         "keep_inputs": "0",
         "keep_outputs": "0",
     }
-    if place.parent is not None:
-        options["parent_trial"] = place.parent
+    if any(_ASKING.search(step.source) for step in steps):
+        _give_record(place, scratch, project / FOLDER / FILE)
     began = time.monotonic()
     executed: list[Executed] = []
     unrestored: list[str] = []
@@ -172,7 +178,7 @@ def rerun(
         if not executed or executed[-1].status not in ("died", "timeout"):
             denied = _ask(session, "denied", None)
     seconds = time.monotonic() - began
-    history, records = _record(project / FOLDER / FILE, trial, str(place.notebook))
+    history, records = _record(project / FOLDER / FILE, trial, kind, place)
     shutil.rmtree(project / FOLDER, ignore_errors=True)
     return Rerun(
         setup, history, steps, executed, records, denial, denied, seconds, unrestored, project
@@ -185,6 +191,7 @@ def _ask(session: Session, what: str, value: object) -> object:
 
 def _environment(setup: Setup, notebook: Path, temporary: Path) -> dict[str, str]:
     found = {
+        **_caches(temporary.parent),
         **os.environ,
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
         "JPY_SESSION_NAME": str(notebook),
@@ -205,20 +212,40 @@ def _environment(setup: Setup, notebook: Path, temporary: Path) -> dict[str, str
     return found
 
 
-def _record(path: Path, trial: str, notebook: str) -> tuple[History, list[object]]:
+def _caches(scratch: Path) -> dict[str, str]:
+    """Return where libraries keep what they would make in the user's home for the first time.
+
+    Each re-run would make it again, as it may not write there. What is there is used from there.
+    """
+    home = Path.home()
+    there = (home / part for part in (".config/matplotlib", ".cache/matplotlib", ".matplotlib"))
+    return {} if any(each.exists() for each in there) else {"MPLCONFIGDIR": str(scratch / "mpl")}
+
+
+def _give_record(place: Place, scratch: Scratch, target: Path) -> None:
+    """Let cells ask the record as they did: of what was there before them, in a copy."""
+    kept = scratch.path / FILE
+    if not kept.exists() and place.record is not None and place.record.exists():
+        reruns.copy_as_of(place.record, kept, place.asked_at)
+    if kept.exists():
+        shutil.copyfile(kept, target)
+
+
+def _record(path: Path, trial: str, kind: TrialKind, place: Place) -> tuple[History, list[object]]:
     """Return what was recorded, as of the user's own notebook."""
     database = connect(path)
     try:
         row, *_ = [*reader.trials_by_id(database, [trial]), None]
         if row is None:
             raise RuntimeError("the re-run was not recorded")
-        row = replace(row, notebook=notebook)
+        # To the cells it was a trial as theirs was.
+        row = replace(row, notebook=str(place.notebook), kind=kind, parent_id=place.parent)
         if row.status == "running":
             # Its process is gone, or it would not have been left.
             row = replace(row, status="died")
         records = [
             row if isinstance(each, Trial) else each for each in reruns.everything(database, trial)
         ]
-        return read_history(database, row, calls=True), records
+        return read_history(database, row, calls=True, questions=True), records
     finally:
         database.close()
