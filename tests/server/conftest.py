@@ -8,10 +8,12 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
 
+from support.front import Front
 from support.recorded import SCORES, record
 from support.server import SECONDS, TOKEN, Server
 
@@ -64,3 +66,14 @@ def ask(server: Server) -> Ask:
             return error.code, json.load(error)
 
     return ask
+
+
+@pytest.fixture(scope="session", params=["jupyterlab", "notebook"])
+def front(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Front]:
+    if find_spec(request.param) is None:
+        pytest.skip(f"{request.param} is not installed")
+    front = Front(request.param, tmp_path_factory.mktemp(request.param))
+    yield front
+    front.close()

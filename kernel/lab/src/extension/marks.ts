@@ -3,6 +3,7 @@
 import type { Cell } from "@jupyterlab/cells";
 import type { NotebookPanel } from "@jupyterlab/notebook";
 import { type PanelLayout, Widget } from "@lumino/widgets";
+import { askForStage } from "./picker";
 import { type Known, type Stale, ask, why } from "./record";
 import { type Metadata, colour, inComments, inMetadata, normalised } from "./stages";
 
@@ -89,7 +90,7 @@ export class Marks {
       cell.node.dataset["provenanceStale"] = stale?.reason ?? "";
       const texts = [...new Set(labels)];
       // In a long notebook a cell has no editor until it comes into view.
-      void cell.ready.then(() => mark(cell, texts, stale ? why(stale) : ""));
+      void cell.ready.then(() => mark(cell, texts, stale ? why(stale) : "", () => this.stages));
     }
   }
 
@@ -100,14 +101,17 @@ export class Marks {
   private drawing = false;
 }
 
+/** In the corner of a cell: its stages and why it is stale; pressed, it asks for a stage. */
 class Mark extends Widget {
-  constructor() {
-    super();
+  constructor(pressed: () => void) {
+    super({ node: document.createElement("button") });
     this.addClass("provenance-mark");
+    this.node.onclick = pressed;
   }
 
   tell(stages: string[], stale: string): void {
     const texts = [stages.join(", "), stale].filter(Boolean);
+    this.node.ariaLabel = `Stage of this cell: ${texts.join(", ") || "none"}`;
     if (this.node.textContent === texts.join(" · ")) return;
     const parts = texts.map((each) => {
       const part = document.createElement("span");
@@ -122,13 +126,13 @@ class Mark extends Widget {
 
 const marks = new WeakMap<Cell, Mark>();
 
-function mark(cell: Cell, stages: string[], stale: string): void {
+function mark(cell: Cell, stages: string[], stale: string, offered: () => string[]): void {
   const layout = cell.inputArea?.parent?.layout as PanelLayout | undefined;
   if (cell.isDisposed || !layout) return;
   let mark = marks.get(cell);
   if (!mark) {
-    if (!stages.length && !stale) return;
-    marks.set(cell, (mark = new Mark()));
+    mark = new Mark(() => void askForStage(cell.model, offered()));
+    marks.set(cell, mark);
     layout.addWidget(mark);
   }
   mark.tell(stages, stale);
