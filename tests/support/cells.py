@@ -17,7 +17,7 @@ PACKAGE = str(Path(provenance_kernel.__file__).parents[1])
 # Runs cells in a shell that records them, as `%load_ext provenance_kernel` makes it, and scripts as
 # an interpreter does. Reading what is installed is most of what a short session costs.
 _SERVER = """
-import contextlib, functools, importlib.metadata, io, json, os, sys, traceback, types
+import contextlib, functools, importlib.metadata, io, json, linecache, os, sys, traceback, types
 import numpy, pandas
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
@@ -40,6 +40,8 @@ def record(cells):
 
 def run(script, name):
     main = sys.modules["__main__"] = types.ModuleType("__main__")
+    # Functions have their source, as those of a file do.
+    linecache.cache["<slice>"] = len(script), None, script.splitlines(True), "<slice>"
     exec(compile(script, "<slice>", "exec"), vars(main))
     print("digest", digest(vars(main)[name]), flush=True)
 

@@ -37,7 +37,6 @@ BEFORE = (
     "o, q = C(), C(2)\ndef f(v=0): return v\ndef g(v=0): return n",
 )
 # A line is a statement, its own lines parted by `\\n`.
-# None puts a function into a value, as its digest is not the same in a script as in a cell.
 STATEMENTS = Path(__file__).with_name("statements.txt").read_text(encoding="utf-8").splitlines()
 
 

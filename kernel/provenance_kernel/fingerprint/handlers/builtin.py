@@ -29,6 +29,7 @@ from provenance_kernel.identity import identity
 
 _SORTABLE = 50_000  # keys above it are counted only, where a sample is taken
 _ENTIRE = slice(None)
+_FIRST = 32  # keys looked at for what a dict is about
 _COPIED = 8  # nominal nanoseconds for one element brought into a list
 
 
@@ -141,6 +142,15 @@ def mapping(walk: Walk, value: dict[Any, Any]) -> Parts:
     if (large and length > _SORTABLE) or not walk.spend(length * 2 * cost.ITEM):
         return b"?" + head
     keys = list(value if type(value) is dict else dict.keys(value))
+    if keys and type(keys[0]) is int and keys[0] == id(dict.get(value, keys[0])):
+        raise Unreadable  # it knows its values by their addresses
+    if not large and any(type(key) is str and key in encoding.TIMES for key in keys[:_FIRST]):
+        walk.partial = True
+        times = encoding.TIMES.__contains__
+        items = [
+            each for each in dict.items(value) if type(each[0]) is not str or not times(each[0])
+        ]
+        return head + (yield items)
     if _sortable(keys):
         packed = encoding.pack(keys, type(keys[0]))
         if packed is None:  # ints that are too large

@@ -38,11 +38,11 @@ consists_of(functools._lru_cache_wrapper, names="__wrapped__")
 def _module(walk: Walk, value: types.ModuleType) -> Parts:
     name = (static_dict(value) or {}).get("__name__")
     text = name if type(name) is str else ""
-    return encoding.name(text) + encoding.name(_version(text) or "")
+    return encoding.name(text) + encoding.name(version_of(text) or "")
     yield
 
 
-def _version(module: str) -> str | None:
+def version_of(module: str) -> str | None:
     """Return the version that a module's package states; the standard library is without."""
     top = module.partition(".")[0]
     found = sys.modules.get(top)
@@ -56,7 +56,7 @@ def _library_version(value: object, module: object, qualname: str) -> str | None
     """Return the version of the library that has a function or class under its name, or ""."""
     if type(module) is not str or module == "__main__":
         return None
-    version = _version(module)
+    version = version_of(module)
     if version is None and module.partition(".")[0] not in sys.stdlib_module_names:
         return None
     return (version or "") if is_found(value, module, qualname) else None
@@ -144,7 +144,7 @@ def _class(walk: Walk, value: type) -> Parts:
     own = namespace_of(value)
     full, module = qualified_name(value), own.get("__module__")
     if is_static(value):
-        version = _version(module) if type(module) is str else None
+        version = version_of(module) if type(module) is str else None
         return encoding.name(full) + encoding.name(version or "")
     version = _library_version(value, module, qualname_of(value))
     if version is not None:

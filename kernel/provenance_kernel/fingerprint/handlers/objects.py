@@ -8,12 +8,15 @@ in C by libraries known to reduce without side effects are asked to, and once.
 from __future__ import annotations
 
 import functools
+import re
+import sys
 import types
 from dataclasses import dataclass
 from typing import Any
 
 from provenance_kernel.fingerprint import budget as cost
 from provenance_kernel.fingerprint import encoding
+from provenance_kernel.fingerprint.handlers.functions import version_of
 from provenance_kernel.fingerprint.registry import Handler
 from provenance_kernel.fingerprint.walk import (
     Parts,
@@ -49,6 +52,13 @@ _REDUCING = frozenset(
 )  # fmt: skip
 _ADDRESSES = 1 << 20  # smaller numbers are no addresses of objects
 _FEW = 8
+# Attributes of libraries' objects that keep an answer, scratch memory or a name made by chance.
+_KEPT = re.compile(r"_\w*(?:cache|memo(?:ized)?(?:_|$))|\w+__cache__$|_tmp_|_?(?:uuid|uid|guid)$")
+# Of objects whose names do not say so, and which no getter of Python fills.
+_ANSWERS = {
+    "matplotlib.colors.Colormap": "_isinit _lut",
+    "scipy.spatial._qhull.Delaunay": "_transform _vertex_to_simplex",
+}
 _REDUCERS = ("__reduce_ex__", "__reduce__", "__getstate__")
 
 
@@ -61,6 +71,7 @@ class _Attributes:
     hashes: tuple[str, ...]  # slots that keep a hash for later
     caches: frozenset[str]  # names of what is computed again
     users: bool  # the class is made in a cell, and so can be changed by one
+    library: bool  # it is kept by a library, as are the answers in its private attributes
 
 
 def _attributes_of(kind: type) -> _Attributes:
@@ -82,10 +93,22 @@ def _attributes_of(kind: type) -> _Attributes:
                 caches.add(name)
             elif is_found(descriptor, "pandas._libs.properties", "CachedProperty"):
                 caches.add("_cache")
-    users = class_module(kind) == "__main__"
+    module = class_module(kind) or ""
+    for base in mro_of(kind):
+        caches.update(_ANSWERS.get(qualified_name(base), "").split())
     names = tuple(sorted(slots))
-    hashes = tuple(filter(_is_hash, names))
-    return _Attributes(has_dict, names, hashes, frozenset(caches), users)
+    return _Attributes(
+        has_dict,
+        names,
+        tuple(filter(_is_hash, names)),
+        frozenset(caches),
+        users=module == "__main__",
+        library=_is_library(module) and "cache" not in qualified_name(kind).lower(),
+    )
+
+
+def _is_library(module: str) -> bool:
+    return module.partition(".")[0] in sys.stdlib_module_names or version_of(module) is not None
 
 
 def attributes(walk: Walk, value: object) -> Parts:
@@ -116,6 +139,11 @@ def _state(walk: Walk, value: object, names: _Attributes) -> Parts:
             del state[name]
     for slot in names.hashes:
         state.pop(slot, None)
+    for measured in encoding.TIMES.intersection(state):
+        del state[measured]
+        walk.partial = True
+    if names.library:
+        state = {name: found for name, found in state.items() if not _is_kept(name, found)}
     if names.users:
         walk.touches(identity(type(value)))
     if not walk.spend(text_size(state.values())):
@@ -135,7 +163,20 @@ def _is_derived(state: dict[Any, Any], name: Any) -> bool:
     if type(name) is str and _is_hash(name):
         return True
     number = state[name]
-    return number == id(None) or any(number == id(each) for each in state.values())
+    return number == id(None) or any(
+        number == id(each) or (type(each) is str and number == hash(each))
+        for each in state.values()
+    )
+
+
+def _is_kept(name: Any, found: object) -> bool:
+    """Whether a library's attribute is no content: an answer, or what is made when asked for."""
+    if type(name) is not str:
+        return False
+    private = name.startswith("_")
+    return (private and (found is None or (type(found) is dict and not found))) or bool(
+        _KEPT.match(name)
+    )
 
 
 def _is_hash(name: str) -> bool:

@@ -13,9 +13,10 @@ import uuid
 import weakref
 from typing import Any
 
+from provenance_kernel.fingerprint import budget as cost
 from provenance_kernel.fingerprint.registry import Entry, consists_of, declare, handles
-from provenance_kernel.fingerprint.walk import Parts, joined
-from provenance_kernel.inspection import derives, static_dict
+from provenance_kernel.fingerprint.walk import Parts, Unreadable, Walk, joined
+from provenance_kernel.inspection import derives, static_dict, top_level
 
 consists_of(datetime.date, names="year month day", mutable=False, extended=True)
 consists_of(
@@ -112,6 +113,7 @@ _OPAQUE = """
     traitlets.traitlets.HasTraits matplotlib.artist.Artist matplotlib.figure.FigureBase
     IPython.core.interactiveshell.InteractiveShell dask.distributed.Client
     distributed.client.Client torch._C.Stream torch.cuda.streams.Stream torch.cuda.Event
+    dask.delayed.Delayed cvxpy.problems.problem.Problem
 """
 declare(
     weakref.ReferenceType,
@@ -126,5 +128,29 @@ declare(
     entry=Entry(opaque=True),
 )
 
+
+@handles("PIL.Image.Image", adapted=True)
+def _picture(walk: Walk, value: Any) -> Parts:
+    state = static_dict(value) or {}
+    if top_level(type(value)) != "PIL" or state.get("tile"):
+        raise Unreadable  # its file would be read
+    width, height = value.size
+    if not walk.spend_bytes(width * height * 4, cost.COPIED_BYTE):
+        return b"?"
+    palette = value.getpalette() if value.mode == "P" else None
+    return (yield from joined(value.mode, value.size, palette, value.info, value.tobytes()))
+
+
+# Their parts are made as they are asked for, from these.
+consists_of(
+    "plotly.basedatatypes.BaseFigure", names="_data _layout _frame_objs _grid_ref", adapted=True
+)
+
+
+@handles("plotly.basedatatypes.BasePlotlyType", adapted=True)
+def _part_of_a_figure(walk: object, value: Any) -> Parts:
+    return (yield value._props)
+
+
 # What is asked of a symbol is kept beside the facts that it was made with.
-consists_of("sympy.core.assumptions.StdFactKB", names="_generator")
+consists_of("sympy.core.assumptions.StdFactKB", names="_generator", adapted=True)
