@@ -157,6 +157,10 @@ def tree(folder: Path) -> dict[str, tuple[int, bytes]]:
     """Return mode and content of all in a folder but the record."""
     found = {}
     for path in sorted(folder.rglob("*")):
-        if ".provenance" not in path.parts and not path.is_dir():
-            found[str(path)] = (os.stat(path).st_mode, path.read_bytes())
+        if ".provenance" in path.parts:
+            continue
+        content = b"" if path.is_dir() else path.read_bytes() if path.is_file() else b"?"
+        if path.is_symlink():
+            content = os.fsencode(os.readlink(path))
+        found[str(path)] = (os.lstat(path).st_mode, content)
     return found

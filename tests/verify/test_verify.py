@@ -10,10 +10,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from xml.etree import ElementTree
 
 import nbformat
+import psutil
 import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook, new_output
@@ -199,13 +201,30 @@ def test_what_was_interrupted_before_anything_was_compared_is_not_called_reprodu
     assert report.notes[-1].startswith("interrupted")
 
 
+SLOW = """import os, subprocess, time
+if not os.path.exists("fast"):
+    open("deep/er/in", "a").write("x")
+    os.remove("hard")
+    child = subprocess.Popen(["sleep", "600"])
+    open("begun", "w").close()
+    time.sleep(600)
+"""
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("begun", [False, True], ids=["at once", "in a cell"])
 def test_a_killed_verification_leaves_nothing(
-    start: Starter, tmp_path: Path, scratch: Path
+    start: Starter, tmp_path: Path, scratch: Path, begun: bool
 ) -> None:
-    slow = "import os, time\ntime.sleep(0 if os.path.exists('fast') else 60)"
-    folder = record(start, tmp_path, Case("", (slow,), "", files={"fast": ""}))
+    files = {"fast": "", "deep/er/in": "1", "locked/in": "2"}
+    folder = record(start, tmp_path, Case("", (SLOW,), "", files=files))
     (folder / "fast").unlink()
+    (folder / "empty").mkdir()
+    os.link(folder / "deep/er/in", folder / "hard")
+    os.symlink("deep/er", folder / "inward")
+    os.symlink("../work/nowhere", folder / "outward")
+    (folder / "locked/in").chmod(0o400)
+    (folder / "locked").chmod(0o500)
     before = tree(folder)
     process = subprocess.Popen(
         [BIN / "jupyter-provenance", "verify"],
@@ -213,15 +232,28 @@ def test_a_killed_verification_leaves_nothing(
     )  # fmt: skip
     assert process.stderr is not None
     process.stderr.readline()
+    deadline = time.monotonic() + 60
+    while begun and not list(scratch.glob("*/project/begun")) and time.monotonic() < deadline:
+        time.sleep(0.1)
     process.send_signal(signal.SIGKILL)
     process.wait()
     process.stderr.close()
-    deadline = time.monotonic() + 60
-    while list(scratch.iterdir()) and time.monotonic() < deadline:
+    while (list(scratch.iterdir()) or using(scratch)) and time.monotonic() < deadline + 60:
         time.sleep(0.1)
     assert list(scratch.iterdir()) == []
+    assert using(scratch) == []
     assert tree(folder) == before
-    assert os.listdir(folder) == [".provenance"]
+    (folder / "locked").chmod(0o700)
+
+
+def using(folder: Path) -> list[str]:
+    """Return the programs whose temporary files are to be in a folder."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get("TMPDIR", "").startswith(str(folder)):
+                found.append(" ".join(process.cmdline()))
+    return found
 
 
 @pytest.mark.slow

@@ -82,6 +82,11 @@ class Session:
     def __exit__(self, *error: object) -> None:
         self.close()
 
+    @property
+    def group(self) -> int:
+        """The group of processes that the kernel leads; 0 where systems have none."""
+        return int(getattr(self._manager.provisioner, "pgid", None) or 0)
+
     def execute(
         self, source: str, metadata: Mapping[str, Any], timeout: float | None = None
     ) -> Executed:

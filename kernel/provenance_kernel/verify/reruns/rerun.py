@@ -159,6 +159,7 @@ def rerun(
         options=options,
         environment=_environment(setup, notebook, scratch.temporary(setup.folder)),
     ) as session:
+        scratch.guard(session.group)
         asked = {
             "entropy": setup.entropy,
             "clock": setup.clock,
@@ -177,6 +178,7 @@ def rerun(
         denied: Any = []
         if not executed or executed[-1].status not in ("died", "timeout"):
             denied = _ask(session, "denied", None)
+    scratch.guard(0)
     seconds = time.monotonic() - began
     history, records = _record(project / FOLDER / FILE, trial, kind, place)
     shutil.rmtree(project / FOLDER, ignore_errors=True)
