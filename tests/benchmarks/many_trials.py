@@ -1,7 +1,8 @@
 """Time questions to a large database, each in a process of its own: `python -m tests.benchmarks.many_trials`.
 
-The database is made of trials of one experiment with other parameters: 30 cell runs each, 10 calls
-for each run, with variables, dependencies and tracked values, as a kernel would have written them.
+The database is made of trials of one experiment with other parameters: cell runs with their calls,
+variables, dependencies, statements, and results with their parameters, as a kernel would have
+written them. Each trial runs the experiment `--results` times over, in `--runs` cell runs.
 """  # noqa: E501
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,9 @@ from provenance_kernel.records import (
     Code,
     Dependency,
     Event,
+    ResultParameter,
     StageTag,
+    Statement,
     TrackedValue,
     Trial,
     Variable,
@@ -39,7 +43,6 @@ from provenance_kernel.store.database import connect
 from provenance_kernel.store.models import MODELS
 from provenance_kernel.store.store import Store
 
-RUNS, CALLS = 30, 10
 LIMIT = 0.5
 STAGES = ("data_reading", "feature_engineering", "model_scoring", "metrics_evaluation")
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -69,7 +72,22 @@ class Ids:
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def a_trial(number: int, ids: Ids) -> Iterator[object]:
+@lru_cache(10_000)
+def a_code(source: str) -> Code:
+    """Return the record of a source."""
+    return Code(code_hash(source), ast_hash(source), source)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How many cell runs a trial has, calls a run, and results a trial."""
+
+    runs: int = 30
+    calls: int = 10
+    results: int = 1
+
+
+def a_trial(number: int, ids: Ids, shape: Shape = Shape()) -> Iterator[object]:
     """Give the records of a trial; those of its 40 variants have cells of their own code."""
     start = START + timedelta(minutes=5 * number)
     draw = ids.random
@@ -78,56 +96,67 @@ def a_trial(number: int, ids: Ids) -> Iterator[object]:
         finished_at=start + timedelta(minutes=2), user="ada", host="lab", tracer="activation",
     )  # fmt: skip
     yield trial
-    test_size, trees = draw.choice((0.2, 0.25, 0.3)), draw.choice((100, 200, 300))
     last: dict[str, str] = {}
-    for position in range(1, RUNS + 1):
-        source = f"# step {position}\nx{position} = step_{position}(x{position - 1}, {number % 40})"
-        if position == 2:
+    parameters: list[str] = []
+    length = shape.runs // shape.results
+    trees = 0
+    for position in range(1, shape.runs + 1):
+        # Each result is computed anew, from its own parameters.
+        step = (position - 1) % length + 1
+        if step == 1:
+            last.clear()
+            test_size, trees = draw.choice((0.2, 0.25, 0.3)), draw.choice((100, 200, 300))
+        made, used = f"x{step}", f"x{step - 1}"
+        source = f"# step {step}\n{made} = step_{step}({used}, {number % 40})"
+        if step == 2:
             source = f"test_size = {test_size}\nn_estimators = {trees}"
-        now = start + timedelta(seconds=3 * position)
+        code, now = a_code(source), start + timedelta(seconds=3 * position)
         run = CellRun(
-            ids(), trial.id, position, position, f"cell-{position:02}", code_hash(source), "ok",
+            ids(), trial.id, position, position, f"cell-{step:02}", code.hash, "ok",
             now, draw.random(), output_digest=f"{draw.getrandbits(128):032x}",
         )  # fmt: skip
-        yield Code(run.code_hash, ast_hash(source), source)
+        yield code
         yield run
         root = Activation(ids(), trial.id, run.id, None, "<cell>", 1, now, "ok", duration=0.4)
         yield root
-        for call in range(CALLS - 1):
+        for call in range(shape.calls - 1):
             yield Activation(
                 ids(), trial.id, run.id, root.id, f"sklearn.part_{call}.Model.fit", call + 1, now,
                 "ok", 1, draw.random(),
                 {"X": "DataFrame(4000 rows × 30 columns)", "n_estimators": str(trees)},  # noqa: RUF001
                 "array(shape=(4000, 10), dtype=float64)",
             )  # fmt: skip
-        if position > 2:
-            stage = STAGES[position * len(STAGES) // (RUNS + 1)]
+        if step > 2:
+            stage = STAGES[step * len(STAGES) // (length + 1)]
             yield StageTag(ids(), trial.id, run.id, stage, stage, "comment", run.code_hash, root.id)
-        for name in (f"x{position}", "features"):
+        reads = [used] if used in last else []
+        yield Statement(ids(), run.id, 1, 2, 2, "ran", reads, [made], [], [])
+        for name in (made, "features"):
             yield Variable(
                 ids(), run.id, name, "write", "pandas.DataFrame", "DataFrame(4000 rows)",
                 f"{draw.getrandbits(128):032x}", "exact", 960_000, "(4000, 30)",
             )  # fmt: skip
-            if name in last or f"x{position - 1}" in last:
-                source_run = last.get(name) or last[f"x{position - 1}"]
-                yield Dependency(ids(), run.id, source_run, name)
-        last |= {f"x{position}": run.id, "features": run.id}
-        if position == 2:
-            for name, number_ in (("test_size", test_size), ("n_estimators", trees)):
-                yield TrackedValue(
-                    ids(), trial.id, run.id, root.id, name, "parameter", number_, number_
-                )
-        if position == RUNS:
+        for name in (used, "features"):
+            if name in last:
+                yield Dependency(ids(), run.id, last[name], name)
+        last |= {made: run.id, "features": run.id}
+        if step == 2:
+            parameters = [ids(), ids()]
+            named = zip(parameters, ("test_size", "n_estimators"), (test_size, trees), strict=True)
+            for each, name, value in named:
+                yield TrackedValue(each, trial.id, run.id, root.id, name, "parameter", value, value)
+        if step == length:
             for name in ("f1", "roc_auc", "accuracy"):
-                score = 0.8 + draw.random() / 5
-                yield TrackedValue(ids(), trial.id, run.id, root.id, name, "metric", score, score)
+                metric, score = ids(), 0.8 + draw.random() / 5
+                yield TrackedValue(metric, trial.id, run.id, root.id, name, "metric", score, score)
+                yield from (ResultParameter(metric, each) for each in parameters)
 
 
-def make(path: Path, trials: int) -> None:
+def make(path: Path, trials: int, shape: Shape = Shape()) -> None:
     """Write a database of so many trials, as fast as SQLite takes it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     connect(path).close()
-    ids = Ids()
+    ids, every = Ids(), max(6000 // shape.runs, 1)
     statements: dict[type, tuple[str, list[Any]]] = {}
     with closing(sqlite3.connect(path, isolation_level=None)) as database:
         for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-400000"):
@@ -135,7 +164,7 @@ def make(path: Path, trials: int) -> None:
         rows: dict[type, list[tuple[Any, ...]]] = {}
         database.execute("BEGIN")
         for number in range(trials):
-            for record in a_trial(number, ids):
+            for record in a_trial(number, ids, shape):
                 kind = type(record)
                 if kind not in statements:
                     fields: list[Any] = list(MODELS[kind]._meta.sorted_fields)
@@ -150,7 +179,7 @@ def make(path: Path, trials: int) -> None:
                 rows.setdefault(kind, []).append(
                     tuple(convert(getattr(record, name)) for name, convert in columns)
                 )
-            if number % 200 == 199 or number == trials - 1:
+            if number % every == every - 1 or number == trials - 1:
                 for kind, found in rows.items():
                     database.executemany(statements[kind][0], found)
                 rows.clear()
@@ -179,7 +208,7 @@ def put(database: Path, repeats: int = 300) -> float:
     """Return the median seconds in which a cell run with ten calls is stored."""
     ids, times = Ids(ticks=0x019F_0000_0000 << 12), []
     with closing(Store(database)) as store:
-        for number in range(repeats // RUNS + 1):
+        for number in range(repeats // Shape().runs + 1):
             cell: list[object] = []
             for record in a_trial(number, ids):
                 if isinstance(record, Code) and cell:
@@ -196,6 +225,9 @@ def main() -> int:
     """Make the database where it is not there yet, ask, and print the medians."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.many_trials")
     parser.add_argument("--trials", type=int, default=10_000)
+    parser.add_argument("--runs", type=int, default=30, help="cell runs a trial")
+    parser.add_argument("--calls", type=int, default=10, help="calls a cell run")
+    parser.add_argument("--results", type=int, default=1, help="results a trial")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--database", type=Path, help="keep it there, or use the one that is there")
     parser.add_argument("--output", type=Path, help="write the table as JSON")
@@ -203,7 +235,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         database = options.database or Path(scratch) / "many.db"
         if not database.exists():
-            make(database, options.trials)
+            make(database, options.trials, Shape(options.runs, options.calls, options.results))
         size = os.path.getsize(database)
         print(f"{database.name}: {size / 1e6:.0f} MB")
         rows: list[dict[str, Any]] = []

@@ -28,7 +28,14 @@ def test_trials_come_the_latest_first(store: Store) -> None:
     assert reader.trials(store.database, 2) == [latest, other]
     assert reader.trials(store.database, 2, 3) == [first]
     assert reader.trials(store.database, 1, 2**62) == []
-    assert reader.trial_ids(store.database) == [each.id for each in trials]
+
+
+@pytest.mark.parametrize("count", [3, 600])
+def test_the_trials_beside_one_by_id(store: Store, count: int) -> None:
+    ids = [f"{each:04}" for each in range(count)]
+    store.put([a_trial(id=each) for each in ids])
+    found = reader.neighbours(store.database, [*ids, "none"])
+    assert [found[each] for each in ids] == list(zip(["", *ids[:-1]], [*ids[1:], ""], strict=True))
 
 
 def test_trials_by_the_beginning_of_their_id(store: Store) -> None:

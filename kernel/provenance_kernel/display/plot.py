@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -26,6 +26,8 @@ BLUE, GREY = "#0072B2", "#6B6B6B"
 LONGEST_LABEL = 40
 MOST_TICKS = 30
 MOST_LABELS = 12
+# More than there are pixels from side to side; a line between them would be a blot.
+MOST_JOINED = 1500
 DPI = 144
 _WINDOWLESS = {"agg", "cairo", "inline", "pdf", "pgf", "ps", "svg", "template"}
 
@@ -95,7 +97,6 @@ def _title(answer: Drawable) -> str:
 def _course(answer: Course) -> Figure:
     points = answer.points
     figure, axes = _figure(answer, max(5.2, min(12.0, 1.6 + 0.45 * len(points))))
-    places = range(len(points))
     earlier = [
         (place, each)
         for place, point in enumerate(points)
@@ -104,13 +105,19 @@ def _course(answer: Course) -> Figure:
     ]
     if earlier:
         axes.scatter(
-            *zip(*earlier, strict=True), s=14, color=GREY, alpha=0.6, label="before, in the trial"
+            *_arrays(zip(*earlier, strict=True)),
+            s=14,
+            color=GREY,
+            alpha=0.6,
+            label="before, in the trial",
         )
-    last = [point.numbers[-1] for point in points]
-    axes.plot(places, last, color=BLUE, linewidth=1, alpha=0.5, zorder=2)
+    numbers = [point.numbers[-1] for point in points]
+    places, last = _arrays((range(len(points)), numbers))
+    if len(points) <= MOST_JOINED:
+        axes.plot(places, last, color=BLUE, linewidth=1, alpha=0.5, zorder=2)
     axes.scatter(places, last, s=42, color=BLUE, zorder=3, label="at the end")
     if len(points) <= MOST_LABELS:
-        for place, number in zip(places, last, strict=True):
+        for place, number in enumerate(numbers):
             _note(axes, f"{number:.4g}", place, number)
     _trial_ticks(axes, [point.prefix for point in points])
     axes.set_xlim(-0.6, len(points) - 0.4)
@@ -177,7 +184,7 @@ def _contrast(answer: Contrast) -> Figure:
         if len(kinds) > 4 or max(map(len, kinds)) > 16:
             axes.tick_params(axis="x", rotation=30)
     heights = [each.number for each in answer.pairs]
-    axes.scatter(places, heights, s=42, color=BLUE, zorder=3)
+    axes.scatter(*_arrays((places, heights)), s=42, color=BLUE, zorder=3)
     together: dict[tuple[float, float], list[str]] = {}
     for each, place in zip(answer.pairs, places, strict=True):
         together.setdefault((place, each.number), []).append(each.prefix)
@@ -258,6 +265,13 @@ def _figure(answer: Drawable, width: float, height: float = 3.8) -> tuple[Figure
         axes.spines[side].set_visible(False)
     axes.set_title(_label(_title(answer)), loc="left", parse_math=False)
     return figure, axes
+
+
+def _arrays(rows: Iterable[Sequence[float]]) -> list[Any]:
+    """Return rows as matplotlib takes them without looking at each number."""
+    import numpy
+
+    return [numpy.asarray(row, dtype=float) for row in rows]
 
 
 def _trial_ticks(axes: Any, trials: Sequence[str]) -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from peewee import FloatField, IntegerField, TextField
+from peewee import Field, FloatField, IntegerField, TextField
 
 # How deep JSON is that is shown; each level takes a few frames.
 _DEEPEST = 100
+_NUMERIC = {int, float, type(None)}
+# Numbers as JSON has them, one a line.
+_NUMBERS = re.compile(r"(?:-?(?:0|[1-9]\d{0,300})(?:\.\d{1,300})?(?:[eE][-+]?\d{1,9})?\n)*+")
 
 
 def iso(moment: datetime) -> str:
@@ -18,7 +22,20 @@ def iso(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds")[:26] + "Z"
 
 
-class UtcField(TextField):
+class Checked(Field):
+    """A column whose values are looked at before they are used."""
+
+    def all_sound(self, values: Sequence[Any]) -> bool:
+        """Tell whether all of these stored values can be read, at once where that is quick."""
+        try:
+            for each in values:
+                self.python_value(each)  # type: ignore[no-untyped-call]
+        except (ValueError, TypeError, OverflowError, RecursionError):
+            return False
+        return True
+
+
+class UtcField(Checked, TextField):
     """An instant, as ISO 8601 text in UTC that SQLite's date functions read."""
 
     def db_value(self, value: datetime | None) -> str | None:
@@ -36,7 +53,7 @@ class UtcField(TextField):
         return found.astimezone(UTC)
 
 
-class NumberField(FloatField):
+class NumberField(Checked, FloatField):
     """A number."""
 
     def python_value(self, value: object) -> object:
@@ -48,8 +65,13 @@ class NumberField(FloatField):
             raise ValueError(f"{value!r} is too large")
         return value
 
+    def all_sound(self, values: Sequence[Any]) -> bool:
+        """Tell whether all of these stored values can be read."""
+        unbounded = self.name in ("number", "step")
+        return (unbounded and {*map(type, values)} <= _NUMERIC) or super().all_sound(values)
 
-class CountField(IntegerField):
+
+class CountField(Checked, IntegerField):
     """A whole number."""
 
     def python_value(self, value: object) -> object:
@@ -73,7 +95,7 @@ class WordField(TextField):
         return value
 
 
-class JsonField(TextField):
+class JsonField(Checked, TextField):
     """A JSON value, as text that SQLite's `->` and `json_extract` read."""
 
     def db_value(self, value: object) -> str | None:
@@ -88,6 +110,16 @@ class JsonField(TextField):
         if value is not None and value.count("[") + value.count("{") > _DEEPEST:
             _check_depth(found)
         return found
+
+    def all_sound(self, values: Sequence[Any]) -> bool:
+        """Tell whether all of these stored values can be read."""
+        try:
+            different = {*values} - {None}
+            lines = "\n".join(different) + "\n"
+        except TypeError:
+            return False
+        numbers = _NUMBERS.fullmatch(lines) and lines.count("\n") == len(different)
+        return bool(numbers) or super().all_sound([*different])
 
 
 class TextsField(JsonField):

@@ -47,10 +47,20 @@ def count_trials(database: Database) -> int:
     return int(table(Trial).select().where(is_own()).count(database))
 
 
-def trial_ids(database: Database) -> list[str]:
-    """Return the ids of all trials, in order."""
-    trial = table(Trial)
-    return values(database, trial.select(trial.id).order_by(trial.id))
+def neighbours(database: Database, ids: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Return the ids before and behind that of each of these trials; empty where there is none."""
+    wanted = sorted(ids)
+    trial, other = table(Trial), table(Trial).alias()
+    if len(wanted) > KEYS:
+        every = ["", *values(database, trial.select(trial.id).order_by(trial.id)), ""]
+        found = dict(zip(every[1:-1], zip(every, every[2:], strict=False), strict=True))
+        return {each: found[each] for each in wanted if each in found}
+    query = trial.select(
+        trial.id,
+        other.select(fn.MAX(other.id)).where(other.id < trial.id),
+        other.select(fn.MIN(other.id)).where(other.id > trial.id),
+    ).where(trial.id.in_(wanted))
+    return {key: (a or "", b or "") for key, a, b in as_stored(database, query)}
 
 
 def trials_by_id(database: Database, ids: Iterable[str]) -> list[Trial]:
@@ -218,6 +228,20 @@ def starred(database: Database) -> set[str]:
 def runs_by_id(database: Database, ids: Iterable[str]) -> dict[str, CellRun]:
     """Return the cell runs that have these ids, by id."""
     return _by_key(database, CellRun, list(dict.fromkeys(ids)))
+
+
+def columns(
+    database: Database, record: type, ids: Collection[str], *names: str
+) -> dict[str, tuple[Any, ...]]:
+    """Return these columns, as they are stored, of the records that have these ids, by id."""
+    found: dict[str, tuple[Any, ...]] = {}
+    row = table(record)
+    query = row.select(row.id, *(getattr(row, name) for name in names))
+    wanted = sorted(ids)
+    for start in range(0, len(wanted), KEYS):
+        part = query.where(row.id.in_(wanted[start : start + KEYS]))
+        found |= {each[0]: each[1:] for each in as_stored(database, part)}
+    return found
 
 
 def by_id(database: Database, record: type[T], key: str) -> T | None:

@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Callable, Collection, Iterable
+from operator import itemgetter
+from typing import Any, TypeAlias
 
-from peewee import Database, SqliteDatabase, fn
+from peewee import SQL, Database, SqliteDatabase, fn
 
 from provenance_kernel.records import CellRun, ResultParameter, TrackedValue, Trial
 from provenance_kernel.store.border import as_stored
 from provenance_kernel.store.models import table
 from provenance_kernel.store.reader import KEYS, distinct, is_own, latest, values
 
+# What must be true of a name's value: how it compares with a number or a text.
+Bound: TypeAlias = tuple[str, Callable[[Any, Any], Any], float | str]
+# What a result has: values that are only tracked are none of it.
+_OF_RESULTS = ("metric", "parameter")
+# Up to so many keys a table is asked by its index, and else read whole.
+_FEW = 10 * KEYS
+
 
 def names(database: Database) -> list[str]:
     """Return every name that was ever tracked, sorted."""
     return distinct(database, "tracked_value", "name")
+
+
+def is_metric(database: Database, name: str) -> bool:
+    """Tell whether a metric has that name."""
+    value = table(TrackedValue)
+    query = value.select(value.name).where(value.name == name, value.role == "metric")
+    return bool(values(database, query.limit(1)))
+
+
+def metric_names(database: Database) -> list[str]:
+    """Return the names of all metrics, sorted."""
+    value = table(TrackedValue)
+    query = value.select(value.name).where(value.role == "metric").distinct()
+    return values(database, query.order_by(value.name))
 
 
 def trials_with_metrics(database: Database) -> list[str]:
@@ -82,7 +104,7 @@ def metrics(
 ) -> list[tuple[str, str, str, str, str, float | None]]:
     """Return id, trial id, cell run id, name, JSON text and number of trials' metrics, or all.
 
-    They come in the order in which they were tracked; of a series only the last.
+    They come by trial in the order in which they were tracked; of a series only the last.
     """
     value = table(TrackedValue)
     query = value.select(
@@ -96,16 +118,18 @@ def metrics(
     ).where(value.role == "metric")
     if trials is None:
         query = query.join(table(Trial), on=(table(Trial).id == value.trial_id)).where(is_own())
-    if _few(trials):
-        query = query.where(value.trial_id.in_(trials))
-    # The last of a series takes its place.
-    return [
-        row[:6]
-        for row in {
-            row[6] or row[0]: row for row in as_stored(database, query.order_by(value.id))
-        }.values()
-        if trials is None or row[1] in trials
+    rows = [
+        row
+        for part in _parts(query.order_by(value.id), value.trial_id, trials)
+        for row in as_stored(database, part)
     ]
+    if trials is not None:
+        rows = [row for row in rows if row[1] in trials]
+    if any(row[6] for row in rows):
+        # The last of a series takes its place.
+        rows = [*{row[6] or row[0]: row for row in rows}.values()]
+    rows.sort(key=itemgetter(1))
+    return [row[:6] for row in rows]
 
 
 def last_metrics(
@@ -116,39 +140,87 @@ def last_metrics(
     query = value.select(value.trial_id, value.name, value.value, value.number).where(
         value.role == "metric"
     )
-    if _few(trials):
-        query = query.where(value.trial_id.in_(trials))
     found: dict[str, dict[str, tuple[str, float | None]]] = {trial: {} for trial in trials}
-    for trial, name, text, number in as_stored(database, query.order_by(value.id)):
-        if trial in found:
-            found[trial][name] = text, number
+    for part in _parts(query.order_by(value.id), value.trial_id, trials):
+        for trial, name, text, number in as_stored(database, part):
+            if trial in found:
+                found[trial][name] = text, number
     return found
 
 
-def most(
-    database: Database, metric: str, limit: int, *, least: bool = False
-) -> list[tuple[str, float]]:
-    """Return trial id and number of the greatest values of a metric, or the least, in order."""
+def trials_by(
+    database: Database,
+    name: str | None,
+    bounds: Iterable[Bound] = (),
+    *,
+    having: Collection[str] = (),
+    least: bool = False,
+) -> list[tuple[str, float | None]]:
+    """Return the trials that had values within each bound, with their greatest number of a name.
+
+    Those with the greatest come first, or with `least` the least, and of the same the latest;
+    without a name the latest. One of the names in `having` was tracked, if there are any.
+    """
     value, trial = table(TrackedValue), table(Trial)
-    query = (
-        value.select(value.trial_id, value.number)
-        .join(trial, on=(trial.id == value.trial_id))
-        .where(value.name == metric, value.role == "metric", value.number.is_null(False), is_own())
-    )
-    order = value.number.asc() if least else value.number.desc()
-    return as_stored(database, query.order_by(order).limit(limit))
+    if name is None:
+        query = trial.select(trial.id, SQL("NULL")).where(is_own())
+        key, order = trial.id, [trial.id.desc()]
+    else:
+        key, best = value.trial_id, (fn.MIN if least else fn.MAX)(value.number)
+        query = value.select(key, best).join(trial, on=(trial.id == key)).where(is_own())
+        query = query.where(value.name == name, value.role.in_(_OF_RESULTS))
+        query = query.where(value.number.is_null(False)).group_by(key)
+        order = [best.asc() if least else best.desc(), key.desc()]
+    if having:
+        other = value.alias()
+        names_of = other.select(other.trial_id).where(other.name.in_(list(having)))
+        query = query.where(key.in_(names_of))
+    for of, compare, bound in bounds:
+        other = value.alias()
+        of_text = isinstance(bound, str)
+        within = compare(other.value if of_text else other.number, bound)
+        if not of_text:
+            # A whole number may be too long to be one of SQLite's.
+            within |= other.number.is_null()
+        query = query.where(key.in_(other.select(other.trial_id).where(other.name == of, within)))
+    return as_stored(database, query.order_by(*order))
 
 
 def metrics_parameters(database: Database, trials: Collection[str] | None = None) -> dict[str, str]:
     """Return the ids of the parameters that trials' metrics came from, with commas between."""
     value, link = table(TrackedValue), table(ResultParameter)
     join = fn.GROUP_CONCAT if isinstance(database, SqliteDatabase) else fn.STRING_AGG
-    query = link.select(link.metric_id, join(link.parameter_id, ","))
-    if _few(trials):
-        query = query.where(
-            link.metric_id.in_(value.select(value.id).where(value.trial_id.in_(trials)))
-        )
-    return dict(as_stored(database, query.group_by(link.metric_id)))
+    query = link.select(link.metric_id, join(link.parameter_id, ",")).group_by(link.metric_id)
+    if trials is not None and len(trials) <= _FEW:
+        query = query.join(value, on=(value.id == link.metric_id))
+    parts = _parts(query, value.trial_id, trials)
+    return {key: ids for part in parts for key, ids in as_stored(database, part)}
+
+
+def pairs(
+    database: Database, metric: str, parameter: str
+) -> list[tuple[str, str, float, dict[tuple[str, float | None], None]]]:
+    """Return trial id, cell run id and number of a metric's values, and what each came from.
+
+    That is the JSON texts and numbers of a parameter, by trial in the order of their tracking. Of a
+    series only the last counts.
+    """
+    value, link, given = table(TrackedValue), table(ResultParameter), table(TrackedValue).alias()
+    query = value.select(value.id, value.trial_id, value.cell_run_id, value.number, value.series)
+    query = query.join(table(Trial), on=(table(Trial).id == value.trial_id)).where(is_own())
+    query = query.where(value.name == metric, value.role == "metric")
+    rows = as_stored(database, query.order_by(value.trial_id, value.id))
+    last = {row[4] or row[0]: row for row in rows}.values()
+    joined = (
+        value.select(value.id, given.value, given.number)
+        .join(link, on=(link.metric_id == value.id))
+        .join(given, on=(given.id == link.parameter_id))
+        .where(value.name == metric, value.role == "metric", given.name == parameter)
+    )
+    came: dict[str, dict[tuple[str, float | None], None]] = {}
+    for key, text, number in as_stored(database, joined):
+        came.setdefault(key, {})[text, number] = None
+    return [(*row[1:4], came.get(row[0], {})) for row in last if row[3] is not None]
 
 
 def series_parameters(database: Database, series: Collection[str]) -> dict[str, str]:
@@ -173,19 +245,18 @@ def parameters(
     query = value.select(value.id, value.name, value.value, value.number)
     if names is not None:
         query = query.where(value.name.in_(list(names)))
-    if ids is None or len(ids) > 20 * KEYS:
-        queries = [query.where(value.role == "parameter")]
-    else:
-        wanted = list(ids)
-        parts = [wanted[at : at + KEYS] for at in range(0, len(wanted), KEYS)]
-        queries = [query.where(value.id.in_(part)) for part in parts]
+    if ids is None or len(ids) > _FEW:
+        query = query.where(value.role == "parameter")
     return {
         key: (name, text, number)
-        for each in queries
-        for key, name, text, number in as_stored(database, each)
+        for part in _parts(query, value.id, ids)
+        for key, name, text, number in as_stored(database, part)
     }
 
 
-def _few(trials: Collection[str] | None) -> bool:
-    """Tell whether trials are so few that a query can name them."""
-    return trials is not None and len(trials) <= KEYS
+def _parts(query: Any, column: Any, keys: Collection[str] | None) -> list[Any]:
+    """Return queries for the rows that have these keys; one for all where there are many keys."""
+    if keys is None or len(keys) > _FEW:
+        return [query]
+    wanted = sorted(keys)
+    return [query.where(column.in_(wanted[at : at + KEYS])) for at in range(0, len(wanted), KEYS)]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from peewee import Database
 
+from benchmarks.many_trials import Shape, make
 from provenance_kernel.errors import SettingError
 from provenance_kernel.records import ResultParameter, TrackedValue, new_id
 from provenance_kernel.store.store import Store
@@ -146,6 +147,14 @@ def test_a_plot_pairs_each_result_with_its_own_setting(database: Database) -> No
     assert [each.prefix.partition("@")[2] for each in drawn.pairs] == ["3", "6", "1"]
 
 
+def test_many_pairs_are_those_of_the_leaderboard(many: Database) -> None:
+    every = reversed(results(many).results)
+    drawn = series.against(many, "n_estimators", "roc_auc")
+    assert [(each.trial, each.value, each.number) for each in drawn.pairs] == [
+        (each.trial_id, each.parameters["n_estimators"], each.metrics["roc_auc"]) for each in every
+    ]
+
+
 def test_what_has_steps_is_drawn_as_curves(database: Database) -> None:
     drawn = series.over_trials(database, "loss")
     assert isinstance(drawn, series.Curves)
@@ -179,6 +188,48 @@ def test_the_first_by_a_metric_are_found_without_reading_all(
         assert found.total is None or limit > 1
 
 
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """Three results, of three metrics each, in each of 400 trials."""
+    path = tmp_path_factory.mktemp("many") / "many.db"
+    make(path, 400, Shape(runs=9, calls=1, results=3))
+    with closing(naming.open_database(str(path), path.parent)) as opened:
+        yield opened
+
+
+def steps(database: Any, options: dict[str, Any]) -> tuple[Results, int]:
+    """Return the answer, and how many times hundred steps SQLite took for it."""
+    taken: list[None] = []
+    database.connection().set_progress_handler(lambda: taken.append(None), 100)
+    return results(database, **options), len(taken)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"metrics": ["roc_auc"]},
+        {"filters": Filters(notebook="3_trial")},
+        {"filters": Filters(where="f1 > 0.85 and test_size = 0.2")},
+        {"filters": Filters(where="0.99 < f1 and not test_size = 0.2")},
+        {"sort": "f1"},
+        {"sort": "f1", "ascending": True, "filters": Filters(where="n_estimators <= 200")},
+        {"sort": "test_size"},
+        {"sort": "n_estimators", "per": "trial", "filters": Filters(where="f1 > 0.9")},
+    ],
+    ids=str,
+)
+def test_a_few_results_are_found_without_reading_all(
+    many: Database, options: dict[str, Any]
+) -> None:
+    _, all_steps = steps(many, {})
+    every = results(many, **options)
+    few, few_steps = steps(many, options | {"limit": 10})
+    assert few.results == every.results[:10]
+    assert few.more
+    assert few_steps < all_steps / 2
+
+
 def test_long_ties_are_kept_in_order(tmp_path: Path) -> None:
     made = [Made(at) for at in range(300)]
     for trial in made:
@@ -188,6 +239,8 @@ def test_long_ties_are_kept_in_order(tmp_path: Path) -> None:
     with closing(Store(tmp_path / DEFAULT)) as store:
         store.put([record for trial in made for record in trial.records])
     with closing(naming.open_database(None, tmp_path)) as database:
+        every = results(database, sort="accuracy")
         found = results(database, sort="accuracy", limit=2)
-        assert found.total == 3000
+        assert (every.total, found.more) == (3000, True)
+        assert found.results == every.results[:2]
         assert {each.trial_id for each in found.results} == {made[-1].trial.id}

@@ -17,9 +17,9 @@ import ast
 import json
 import operator
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, TypeGuard
 
 from provenance_kernel.errors import SettingError
 from provenance_kernel.types import Json
@@ -66,11 +66,40 @@ _DEPTH = 50
 _LONGEST = 20_000
 
 Values = Mapping[str, Json]
-Operand = Callable[[Values], Any]
 Test = Callable[[Values], "bool | None"]
 
 # Stands for a value that a trial did not track.
 _MISSING = object()
+# As `a < b` is `b > a`.
+_MIRRORED: dict[Callable[[Any, Any], bool], Callable[[Any, Any], bool]] = {
+    operator.eq: operator.eq,
+    operator.lt: operator.gt,
+    operator.le: operator.ge,
+    operator.gt: operator.lt,
+    operator.ge: operator.le,
+}
+# Up to here a float is the whole number that it stands for.
+_EXACT = 2**53
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """A value of a condition, or the name of one."""
+
+    name: str | None
+    value: Json = None
+
+    def __call__(self, values: Values) -> Any:
+        """Return the value; something of its own where there is none of the name."""
+        return self.value if self.name is None else values.get(self.name, _MISSING)
+
+
+class Bound(NamedTuple):
+    """What must be true of a name's value for a condition to be true."""
+
+    name: str
+    compare: Callable[[Any, Any], bool]
+    value: float | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +113,27 @@ class _Token:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A condition that was understood; `names` are those it asks for, with their places."""
+    """A condition that was understood; `names` are those it asks for, with their places.
+
+    It is true only where all `bounds` are, of which there may be none.
+    """
 
     names: dict[str, int]
     test: Test
+    bounds: tuple[Bound, ...]
 
     def holds(self, values: Values) -> bool:
         """Tell whether the condition is true of these values."""
         return self.test(values) is True
+
+    def renamed(self, names: Mapping[str, str]) -> Condition:
+        """Return the condition of values that go by other names."""
+
+        def test(values: Values) -> bool | None:
+            return self.test({a: values[b] for a, b in names.items() if b in values})
+
+        bounds = tuple(each._replace(name=names[each.name]) for each in self.bounds)
+        return Condition({b: self.names[a] for a, b in names.items()}, test, bounds)
 
 
 def parse(text: str) -> Condition:
@@ -106,7 +148,7 @@ def parse(text: str) -> Condition:
         else:
             python.append(_PYTHON.get(token.text, token.text.lower()))
     tree = ast.parse(" ".join(python), mode="eval")
-    return Condition(names, _test(tree.body, operands))
+    return Condition(names, _test(tree.body, operands), tuple(_bounds(tree.body, operands)))
 
 
 def stored(text: str, number: float | None) -> Json:
@@ -117,8 +159,10 @@ def stored(text: str, number: float | None) -> Json:
     return loaded
 
 
-def canonical(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that is the same expression written otherwise: other quotes."""
+def canonical(name: str, known: Collection[str]) -> str | None:
+    """Return that name, or the known one that is the same expression with other quotes."""
+    if name in known:
+        return name
     wanted = _unparsed(name)
     return next((each for each in known if _unparsed(each) == wanted), None)
 
@@ -201,8 +245,8 @@ def _operand(token: _Token, names: dict[str, int]) -> Operand:
     else:
         name = token.text.strip("`")
         names.setdefault(name, token.place)
-        return lambda values: values.get(name, _MISSING)
-    return lambda values: value
+        return Operand(name)
+    return Operand(None, value)
 
 
 def _is_plain(number: str) -> bool:
@@ -219,11 +263,39 @@ def _test(node: ast.expr, operands: Sequence[Operand]) -> Test:
         inner = _test(node.operand, operands)
         return lambda values: None if (found := inner(values)) is None else not found
     if isinstance(node, ast.Compare):
-        names = [each.id for each in (node.left, *node.comparators) if isinstance(each, ast.Name)]
-        sides = [operands[int(name[1:])] for name in names]
-        steps = zip(sides, node.ops, sides[1:], strict=False)
-        return _joined([_compare(a, _OPERATORS[type(op)], b) for a, op, b in steps])
+        return _joined([_compare(*step) for step in _steps(node, operands)])
     raise TypeError(f"a condition has no {type(node).__name__}")
+
+
+def _steps(
+    node: ast.Compare, operands: Sequence[Operand]
+) -> Iterator[tuple[Operand, Callable[[Any, Any], bool], Operand]]:
+    """Give the comparisons of `a < b < c`, two operands each."""
+    names = [each.id for each in (node.left, *node.comparators) if isinstance(each, ast.Name)]
+    sides = [operands[int(name[1:])] for name in names]
+    for a, op, b in zip(sides, node.ops, sides[1:], strict=False):
+        yield a, _OPERATORS[type(op)], b
+
+
+def _bounds(node: ast.expr, operands: Sequence[Operand]) -> Iterator[Bound]:
+    """Give what must be true for a part of a condition to be true."""
+    if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.And):
+        for each in node.values:
+            yield from _bounds(each, operands)
+    elif isinstance(node, ast.Compare):
+        for a, compare, b in _steps(node, operands):
+            if compare not in _MIRRORED:
+                continue
+            if a.name is not None and b.name is None and _bounds_with(b.value, compare):
+                yield Bound(a.name, compare, b.value)
+            elif b.name is not None and a.name is None and _bounds_with(a.value, compare):
+                yield Bound(b.name, _MIRRORED[compare], a.value)
+
+
+def _bounds_with(value: Any, compare: Callable[[Any, Any], bool]) -> TypeGuard[float | str]:
+    if isinstance(value, str):
+        return compare is operator.eq and value.isascii()
+    return type(value) in (int, float) and abs(value) < _EXACT
 
 
 def _joined(tests: Sequence[Test], decisive: bool = False) -> Test:

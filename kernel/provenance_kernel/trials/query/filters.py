@@ -121,7 +121,7 @@ def _where(database: Database, text: str, ids: list[str]) -> list[str]:
     asked = condition.parse(text)
     values = {}
     for name, place in asked.names.items():
-        stored = name if name in known else condition.canonical(name, known)
+        stored = condition.canonical(name, known)
         if stored is None:
             raise condition.error(
                 text, place, f"no value named {name!r} was tracked{closest(name, known)}"

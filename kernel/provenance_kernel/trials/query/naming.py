@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from bisect import bisect_left
 from collections.abc import Iterable
 from contextlib import suppress
 from contextvars import ContextVar
@@ -86,13 +85,11 @@ def project_folder(database: Database) -> Path | None:
 
 def prefixes(database: Database, ids: Iterable[str]) -> dict[str, str]:
     """Return, for each id, the shortest prefix that no other trial's id has."""
-    every = reader.trial_ids(database)
+    wanted = list(ids)
+    beside = reader.neighbours(database, wanted)
     found = {}
-    for trial in ids:
-        at = bisect_left(every, trial)
-        length = _told_apart(trial, every[at - 1]) if at else SHORTEST_PREFIX
-        if at + 1 < len(every):
-            length = max(length, _told_apart(trial, every[at + 1]))
+    for trial in wanted:
+        length = max(_told_apart(trial, other) for other in beside.get(trial, ("", "")))
         found[trial] = trial[:length].rstrip("-")
     return found
 

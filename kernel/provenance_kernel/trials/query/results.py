@@ -1,33 +1,28 @@
-"""The results of trials as a leaderboard: metrics with the parameters that they came from.
-
-A line holds the metrics that belong together: those of one trial that came from the same values of
-the same parameters, and those of one cell run of which one came from some of the other's.
-"""
+"""The results of trials as a leaderboard: metrics with the parameters that they came from."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from peewee import Database
 
 from provenance_kernel.errors import SettingError
+from provenance_kernel.records import CellRun, Trial
 from provenance_kernel.store import reader, tracked_values
 from provenance_kernel.trials.answer import Answer, Tabular, plain
 from provenance_kernel.trials.query import condition
 from provenance_kernel.trials.query.filters import Filters, closest, matching
+from provenance_kernel.trials.query.lines import Line, read_lines, settings_of, values_of
 from provenance_kernel.trials.query.naming import prefixes
 from provenance_kernel.types import Json
 
-# So many lines back a metric looks for those that it belongs to.
-_NEAR = 8
-# So many values are looked at before all are.
-_CANDIDATES = 2000
-# So many trials are looked at at once for the latest results.
-_BATCH = 50
+# The first results are looked for in so many of the trials where they can be, then in so many
+# more, before all are read.
+_BATCHES = (50, 200, 800)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,239 +105,170 @@ def results(
     """
     filters = filters or Filters()
     ids = matching(database, replace(filters, where=None))
-    latest_only = limit is not None and not metrics and filters.where is None
-    if latest_only and sort is None and per is None:
-        lines = _latest(database, ids, limit or 0)
-        return _answer(database, lines, limit, [], None, everything)
-    if latest_only and sort is not None and per is None and ids is None:
-        first = _first(database, sort, limit or 0, ascending)
+    asked = _Asked(
+        _condition(database, filters.where),
+        [_metric(database, each) for each in metrics],
+        None if sort is None else _name(database, sort),
+        ascending,
+    )
+    if limit is not None and per in (None, "trial"):
+        first = _first(database, ids, asked, per == "trial", limit)
         if first is not None:
-            return _answer(database, first, limit, [], None, everything)
-    lines = _lines(database, None if ids is None else set(ids))
-    lines.reverse()
-    known = list(dict.fromkeys(name for line in lines for name in line.metrics))
-    wanted = [_known(each, known, "metric") for each in metrics]
-    if wanted:
-        lines = [line for line in lines if any(name in line.metrics for name in wanted)]
-    if filters.where is not None:
-        lines = _where(database, filters.where, lines, known)
-    if sort is not None:
-        lines = _sorted(database, lines, known, sort, ascending)
+            lines, total = first
+            return _answer(database, lines, limit, asked.metrics, total, everything)
+    if asked.where is not None and asked.where.bounds:
+        able = dict(tracked_values.trials_by(database, None, asked.where.bounds))
+        ids = [*able] if ids is None else [trial for trial in ids if trial in able]
+    lines = _kept(database, read_lines(database, None if ids is None else set(ids)), asked)
+    if asked.sort is not None:
+        lines = [line for line, _ in _ranked(database, lines, asked.sort, ascending)]
     if per is not None:
-        lines = _first_of_each(lines, _grouped(database, lines, known, per))
-    return _answer(database, lines, limit, wanted, len(lines), everything)
+        lines = _first_of_each(lines, _grouped(database, lines, per))
+    return _answer(database, lines, limit, asked.metrics, len(lines), everything)
 
 
-@dataclass(slots=True)
-class _Line:
-    """A result under way: its metrics by name, and the ids of its parameters' rows."""
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What was asked, with names as they are tracked: a condition, metrics, and an order."""
 
-    trial_id: str
-    cell_run_id: str
-    linked: str
-    metrics: dict[str, tuple[str, float | None]] = field(default_factory=dict)
-
-
-def _latest(database: Database, ids: Sequence[str] | None, limit: int) -> list[_Line]:
-    """Return the latest results of these trials, or of all, from as few trials as need be."""
-    trials = list(ids) if ids is not None else tracked_values.trials_with_metrics(database)[::-1]
-    lines: list[_Line] = []
-    for at in range(0, len(trials), _BATCH):
-        # A trial's results are its own, and trials that went on side by side are rare.
-        found = _lines(database, set(trials[at : at + _BATCH]))
-        lines += reversed(found)
-        if len(lines) > limit:
-            break
-    return lines
+    where: condition.Condition | None
+    metrics: list[str]
+    sort: str | None
+    ascending: bool
 
 
-def _first(database: Database, metric: str, limit: int, ascending: bool) -> list[_Line] | None:
-    """Return more than `limit` of the first results by a metric, from as few trials as need be.
+def _first(
+    database: Database, ids: Collection[str] | None, asked: _Asked, per_trial: bool, limit: int
+) -> tuple[list[Line], int | None] | None:
+    """Return the first results, more than `limit` or all, from as few trials as need be.
 
-    None where there are not so many before the first tie that is too long, or no such metric.
+    And how many there are, if that is known. None where they are not found so.
     """
-    count = 4 * (limit + 1)
-    while count <= _CANDIDATES:
-        rows = tracked_values.most(database, metric, count, least=ascending)
-        if len(rows) < count:
-            return None
-        lines = _lines(database, {trial for trial, _ in rows})
-        lines.reverse()
-        found = _sorted(database, lines, [metric], metric, ascending)
-        # Whatever comes before the last candidate is among these trials.
-        last = rows[-1][1]
-        for at, line in enumerate(found):
-            number = line.metrics[metric][1] if metric in line.metrics else None
-            if number is None or not (number < last if ascending else number > last):
-                break
-            if at == limit:
-                return found[: limit + 1]
-        count *= 4
+    bounds = () if asked.where is None else asked.where.bounds
+    trials = tracked_values.trials_by(
+        database, asked.sort, bounds, having=asked.metrics, least=asked.ascending
+    )
+    if ids is not None:
+        among = set(ids)
+        trials = [each for each in trials if each[0] in among]
+    lines: list[Line] = []
+    at = 0
+    for size in _BATCHES:
+        batch = {trial for trial, _ in trials[at : at + size]}
+        at += size
+        lines += _kept(database, read_lines(database, batch), asked)
+        after = trials[at] if at < len(trials) else None
+        found = lines
+        if asked.sort is not None:
+            lines.sort(key=lambda line: line.trial_id, reverse=True)
+            found = _certain(_ranked(database, lines, asked.sort, asked.ascending), after, asked)
+        if per_trial:
+            found = _first_of_each(found, lambda line: line.trial_id)
+        if len(found) > limit:
+            return found[: limit + 1], None
+        if after is None:
+            # Trials without a number of that name may have more.
+            return (found, len(found)) if asked.sort is None else None
     return None
 
 
-def _lines(database: Database, trials: set[str] | None) -> list[_Line]:
-    """Return the results of these trials, or of all, in the order in which they were tracked."""
-    links = tracked_values.metrics_parameters(database, trials)
-    lines: list[_Line] = []
-    for metric, trial, run, name, value, number in tracked_values.metrics(database, trials):
-        linked = links.get(metric, "")
-        for line in lines[: -_NEAR - 1 : -1]:
-            if (
-                line.trial_id == trial
-                and name not in line.metrics
-                and (
-                    line.linked == linked
-                    or (line.cell_run_id == run and _nested(line.linked, linked))
-                )
-            ):
+def _certain(
+    ranked: list[tuple[Line, float | None]], after: tuple[str, float | None] | None, asked: _Asked
+) -> list[Line]:
+    """Return the lines that come before all of the trials that were not read, from `after` on."""
+    found = []
+    for line, number in ranked:
+        if number is None:
+            break
+        if after is not None:
+            trial, best = after
+            assert best is not None
+            before = number < best if asked.ascending else number > best
+            if not before and (number != best or line.trial_id < trial):
                 break
-        else:
-            line = _Line(trial, run, linked)
-            lines.append(line)
-        line.cell_run_id = run
-        line.metrics[name] = value, number
-        if len(linked) > len(line.linked):
-            line.linked = linked
-    return lines
-
-
-def _nested(one: str, other: str) -> bool:
-    """Tell whether one has all the parameters' rows that the other has."""
-    small, large = sorted((one, other), key=len)
-    return not small or set(small.split(",")) <= set(large.split(","))
-
-
-def _settings(
-    database: Database, lines: Iterable[_Line], names: Collection[str] | None = None
-) -> dict[str, dict[str, Any]]:
-    """Return the values of lines' parameters, or of those of these names, by `linked`."""
-    texts = {line.linked for line in lines}
-    ids = {each for text in texts for each in text.split(",")}
-    rows = tracked_values.parameters(database, ids, names)
-    found: dict[str, dict[str, Any]] = {}
-    for text in texts:
-        by_name: dict[str, list[str]] = {}
-        for each in sorted(text.split(",")):
-            if each in rows:
-                by_name.setdefault(rows[each][0], []).append(each)
-        values = found[text] = {}
-        for name, each_of in by_name.items():
-            stored = [condition.stored(*pair) for pair in {rows[x][1:]: None for x in each_of}]
-            values[name] = stored[0] if len(stored) == 1 else stored
+        found.append(line)
     return found
 
 
-def _quickly(text: str, number: float | None) -> Json:
-    """Return a value to compare with: its number, unless to people it is none."""
-    return condition.stored(text, number) if number is None or text[0] in 'tf"' else number
-
-
-def _values(
-    database: Database, lines: Sequence[_Line], names: Iterable[str], known: Collection[str]
-) -> Callable[[_Line], dict[str, Any]]:
-    """Return how to get the values of these names of a line; metrics go before parameters."""
-    others = [name for name in names if name not in known]
-    settings = _settings(database, lines, others) if others else {}
-
-    def values(line: _Line) -> dict[str, Any]:
-        metrics = {name: _quickly(*line.metrics[name]) for name in names if name in line.metrics}
-        return {**settings.get(line.linked, {}), **metrics}
-
-    return values
-
-
-def pairs(database: Database, parameter: str, metric: str) -> list[tuple[str, str, Json, float]]:
-    """Return trial id, cell run id, the parameter's value and the number of a metric's results."""
-    lines = [line for line in _lines(database, None) if metric in line.metrics]
-    known = {name for line in lines for name in line.metrics}
-    of = _values(database, lines, [parameter], known)
-    return [
-        (line.trial_id, line.cell_run_id, values[parameter], number)
-        for line in lines
-        if (number := line.metrics[metric][1]) is not None
-        and math.isfinite(number)
-        and parameter in (values := of(line))
-    ]
-
-
-def settings_of_series(database: Database, series: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Return the parameters that series came from, by the ids of the series."""
-    linked = tracked_values.series_parameters(database, series)
-    lines = {each: _Line("", "", linked.get(each, "")) for each in series}
-    found = _settings(database, lines.values())
-    return {each: found[line.linked] for each, line in lines.items()}
+def _kept(database: Database, lines: list[Line], asked: _Asked) -> list[Line]:
+    """Return those of the lines that were asked for, the latest first."""
+    lines = lines[::-1]
+    if asked.metrics:
+        lines = [line for line in lines if any(name in line.metrics for name in asked.metrics)]
+    if asked.where is not None:
+        of = values_of(database, lines, asked.where.names)
+        lines = [line for line in lines if asked.where.holds(of(line))]
+    return lines
 
 
 def _known(name: str, known: Sequence[str], what: str) -> str:
-    found = name if name in known else condition.canonical(name, known)
+    found = condition.canonical(name, known)
     if found is None:
         raise SettingError(f"{name}: no {what} has that name{closest(name, sorted(known))}")
     return found
 
 
-def _name(database: Database, name: str, known: Collection[str]) -> str:
-    """Return the metric of these, or the parameter, that has that name."""
-    if name in known:
-        return name
-    tracked = [*known, *tracked_values.names(database)]
-    return _known(name, list(dict.fromkeys(tracked)), "result's value")
+def _name(database: Database, name: str) -> str:
+    """Return the metric or parameter that has that name."""
+    return _known(name, tracked_values.names(database), "result's value")
 
 
-def _where(
-    database: Database, text: str, lines: list[_Line], known: Collection[str]
-) -> list[_Line]:
+def _metric(database: Database, name: str) -> str:
+    found = condition.canonical(name, tracked_values.names(database))
+    if found is None or not tracked_values.is_metric(database, found):
+        found = _known(name, tracked_values.metric_names(database), "metric")
+    return found
+
+
+def _condition(database: Database, text: str | None) -> condition.Condition | None:
+    """Return a condition of names as they are tracked."""
+    if text is None:
+        return None
     asked = condition.parse(text)
     stored = {}
     for name, place in asked.names.items():
         try:
-            stored[name] = _name(database, name, known)
+            stored[name] = _name(database, name)
         except SettingError as error:
             raise condition.error(text, place, str(error)) from None
-    of = _values(database, lines, stored.values(), known)
-    kept = []
-    for line in lines:
-        values = of(line)
-        if asked.holds({name: values[each] for name, each in stored.items() if each in values}):
-            kept.append(line)
-    return kept
+    return asked.renamed(stored)
 
 
-def _sorted(
-    database: Database, lines: list[_Line], known: Collection[str], name: str, ascending: bool
-) -> list[_Line]:
-    """Return lines by a value: numbers before texts, what has none last, ties the latest first."""
-    name = _name(database, name, known)
-    of = _values(database, lines, [name], known)
-    having: list[tuple[tuple[bool, float, str], _Line]] = []
+def _ranked(
+    database: Database, lines: list[Line], name: str, ascending: bool
+) -> list[tuple[Line, float | None]]:
+    """Return lines by a value, with its number: numbers before texts, what has none last."""
+    of = values_of(database, lines, [name])
+    numbers: list[tuple[float, Line]] = []
+    texts: list[tuple[str, Line]] = []
     rest = []
     for line in lines:
         value = of(line).get(name)
         if isinstance(value, bool | int | float) and value == value:
-            having.append(((not ascending, float(value), ""), line))
+            numbers.append((float(value), line))
         elif value is None or isinstance(value, float):
             rest.append(line)
         else:
-            having.append(((ascending, 0.0, str(value)), line))
-    having.sort(key=lambda each: each[0], reverse=not ascending)
-    return [line for _, line in having] + rest
+            texts.append((str(value), line))
+    numbers.sort(key=itemgetter(0), reverse=not ascending)
+    texts.sort(key=itemgetter(0), reverse=not ascending)
+    ranked: list[tuple[Line, float | None]] = [(line, number) for number, line in numbers]
+    return ranked + [(line, None) for line in (*(line for _, line in texts), *rest)]
 
 
-def _grouped(
-    database: Database, lines: list[_Line], known: Collection[str], per: str
-) -> Callable[[_Line], object]:
+def _grouped(database: Database, lines: list[Line], per: str) -> Callable[[Line], object]:
     if per == "trial":
         return lambda line: line.trial_id
     if per == "notebook":
         notebooks = reader.notebooks(database)
         return lambda line: notebooks.get(line.trial_id)
-    name = _name(database, per, known)
-    of = _values(database, lines, [name], known)
+    name = _name(database, per)
+    of = values_of(database, lines, [name])
     return lambda line: repr(of(line).get(name))
 
 
-def _first_of_each(lines: list[_Line], group: Callable[[_Line], object]) -> list[_Line]:
-    found: dict[object, _Line] = {}
+def _first_of_each(lines: list[Line], group: Callable[[Line], object]) -> list[Line]:
+    found: dict[object, Line] = {}
     for line in lines:
         found.setdefault(group(line), line)
     return list(found.values())
@@ -350,25 +276,26 @@ def _first_of_each(lines: list[_Line], group: Callable[[_Line], object]) -> list
 
 def _answer(
     database: Database,
-    every: list[_Line],
+    every: list[Line],
     limit: int | None,
     wanted: Sequence[str],
     total: int | None,
     everything: bool,
 ) -> Results:
     lines = every[:limit]
-    settings = _settings(database, lines)
-    trials = {each.id: each for each in reader.trials_by_id(database, {x.trial_id for x in lines})}
-    runs = reader.runs_by_id(database, [line.cell_run_id for line in lines])
+    settings = settings_of(database, lines)
+    trials = reader.columns(database, Trial, {line.trial_id for line in lines}, "notebook")
+    ids = {line.cell_run_id for line in lines}
+    runs = reader.columns(database, CellRun, ids, "position", "started_at")
     named = prefixes(database, trials)
     found = tuple(
         Result(
             line.trial_id,
             named[line.trial_id],
-            trials[line.trial_id].notebook,
-            runs[line.cell_run_id].position,
+            trials[line.trial_id][0],
+            runs[line.cell_run_id][0],
             line.cell_run_id,
-            runs[line.cell_run_id].started_at,
+            datetime.fromisoformat(runs[line.cell_run_id][1]),
             {n: condition.stored(*v) for n, v in line.metrics.items()},
             settings[line.linked],
         )

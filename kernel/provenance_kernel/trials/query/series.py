@@ -16,17 +16,15 @@ from provenance_kernel.store import reader, tracked_values
 from provenance_kernel.trials.answer import Answer, Tabular, plain
 from provenance_kernel.trials.query.condition import canonical
 from provenance_kernel.trials.query.filters import closest
+from provenance_kernel.trials.query.lines import NAMED, pairs, settings_of_series
 from provenance_kernel.trials.query.listing import list_cell_runs
 from provenance_kernel.trials.query.naming import prefixes
-from provenance_kernel.trials.query.results import pairs, settings_of_series
 from provenance_kernel.trials.query.values import values
 from provenance_kernel.types import Json
 
 NO_STAGE = "(no stage)"
 # The latest curves are drawn; more are not told apart.
 MOST_CURVES = 30
-# Of so many results, each is told with the run that tracked it.
-_NAMED_RUNS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,12 +194,12 @@ def against(database: Database, parameter: str, metric: str) -> Contrast:
     What is no metric, or has no such parameter, is paired by trial: the last values of both.
     Raises `SettingError` where no trial has both.
     """
-    metric, numbers = _numbers(database, metric)
+    metric = canonical(metric, tracked_values.names(database)) or metric
     found = pairs(database, parameter, metric)
     named = prefixes(database, {each[0] for each in found})
     if found:
         positions = {}
-        if len(found) <= _NAMED_RUNS:
+        if len(found) <= NAMED:
             runs = reader.runs_by_id(database, [each[1] for each in found])
             positions = {key: f"@{run.position}" for key, run in runs.items()}
         drawn = tuple(
@@ -209,6 +207,7 @@ def against(database: Database, parameter: str, metric: str) -> Contrast:
             for trial, run, value, number in found
         )
         return Contrast(parameter, metric, drawn)
+    metric, numbers = _numbers(database, metric)
     # Within a trial rows are in order, and the last counts.
     last = {row.trial_id: row for row in values(database, parameter).rows}
     named = prefixes(database, numbers)
