@@ -25,7 +25,7 @@ from provenance_kernel.trials.query import detail, listing, results, series, val
 from provenance_kernel.trials.query import naming as query
 from provenance_kernel.trials.refresh import Plan, Step
 from provenance_kernel.trials.slicing import slice
-from provenance_kernel.verify.report import Found, Report, StageVerdict
+from provenance_kernel.verify.report import Found, Report, Sides, StageVerdict
 from store.samples import a_code, a_run, a_tag, a_trial, an_activation, minutes
 from support.databases import DEFAULT
 
@@ -159,15 +159,20 @@ def _answers(attack: str) -> list[Answer]:
         database.close()
 
 
+PICTURE = ("image/png", "QUJD")
+
+
 def _report(attack: str) -> Report:
     """A verification in which everything that a notebook, or a package's index, decides is that."""
     found = Found(1, attack, attack, "different", "input", "shown", attack, code=attack)
+    shown = (("image/png", attack), (attack, "QUJD"), ("text/plain", attack))
     return Report(
         *("not_reproduced", attack, 2, (StageVerdict(attack, "different"),), (found,)),
         notebook=f"/{attack}",
         notes=(attack,),
         denied=(attack,),
         packages={f"{attack}\n--index-url": attack, "numpy": "2.0"},
+        sides=(Sides(1, (attack, attack), ((attack, attack, attack),), (shown, (PICTURE,))),),
     )
 
 
@@ -180,6 +185,10 @@ def test_each_kind_of_answer_is_attacked(attack: str) -> None:
 def test_files_of_a_verification(attack: str) -> None:
     report = _report(attack)
     page = reports.page([report])
+    page, pictures = re.subn(
+        r'<img alt="a picture" src="data:image/png;base64,[\w+/=]+">', "", page
+    )
+    assert pictures >= 1
     assert not ACTS.search(page)
     shown = Page()
     shown.feed(page[page.index("<body") : page.index("</body")])

@@ -163,6 +163,7 @@ def test_a_folder_of_notebooks_is_verified_side_by_side_and_reported(tmp_path: P
     page = (tmp_path / "r.html").read_text()
     assert "<draw>" not in page
     assert "randomness (shown)" in page
+    assert "<th>first run</th><th>second run</th>" in page
 
 
 @pytest.mark.slow
@@ -278,4 +279,8 @@ def test_parameters_given_headless_hold_and_what_is_restored_is_checked(tmp_path
     (folder / "in.txt").write_text("13")
     assert ask("restore", "--output", "r.ipynb", "--check", "--json").returncode == 0
     assert nbformat.read(folder / "r.ipynb", 4).metadata["provenance"]["checked"] == "reproduced"
-    assert ask("verify", "--json", "--recorded-order", "--runs", "0").returncode == 1
+    told = ("--json", "--recorded-order", "--runs", "0", "--output", "r.html")
+    assert ask("verify", *told).returncode == 1
+    page = (folder / "r.html").read_text()
+    assert "<th>recorded</th><th>run again</th>" in page
+    assert "<td>score</td><td>36</td><td>39</td>" in page

@@ -14,15 +14,19 @@ from provenance_kernel.display.blocks import Block, CodeBlock, Line
 from provenance_kernel.display.terminal import visible
 
 if TYPE_CHECKING:
-    from provenance_kernel.verify.report import Report, StageVerdict
+    from provenance_kernel.verify.report import Report, Sides, StageVerdict
 
 _PINNED = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?==[A-Za-z0-9][A-Za-z0-9.!+_-]*")
+_PICTURES = ("image/png", "image/jpeg", "image/gif", "image/svg+xml")
+_BASE64 = re.compile(r"[A-Za-z0-9+/\s]+=*\s*")
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:70em;margin:2em auto;padding:0 1em}"
     "table{border-collapse:collapse;margin:.5em 0}"
     "td,th{padding:.2em .8em;border-bottom:1px solid #8884}"
     "pre{background:#8881;padding:.6em;overflow:auto}@media(prefers-color-scheme:dark)"
     "{body{background:#111;color:#ddd}}"
+    ".sides{width:100%;table-layout:fixed}.sides td{vertical-align:top;overflow-wrap:anywhere}"
+    ".sides th:first-child{width:12%;text-align:left}.sides img{max-width:100%;background:#fff}"
 )
 
 
@@ -39,7 +43,7 @@ def page(answers: Sequence[Report]) -> str:
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-        "style-src 'unsafe-inline'\">"
+        "style-src 'unsafe-inline'; img-src data:\">"
         f"<title>Verification</title><style>{_STYLE}</style></head>"
         f"<body><main>{''.join(parts)}</main></body></html>\n"
     )
@@ -47,12 +51,33 @@ def page(answers: Sequence[Report]) -> str:
 
 def _section(answer: Report) -> str:
     shown: list[Block] = list(verification.blocks(answer))
+    parts = [f"<h1>{escape(visible(title(answer)))}</h1>{blocks.html(shown)}"]
+    sides = {each.cell: each for each in answer.sides}
     for run, code in {each.cell: each.code for each in answer.findings if each.code}.items():
-        shown += [Line(f"run {run}", "head"), CodeBlock(tuple(code.splitlines()))]
+        told: list[Block] = [Line(f"run {run}", "head"), CodeBlock(tuple(code.splitlines()))]
+        parts.append(blocks.html(told) + (_sides(sides[run]) if run in sides else ""))
     if answer.packages:
         versions = (f"{name} {version}" for name, version in sorted(answer.packages.items()))
-        shown += [Line("packages", "head"), Line(", ".join(versions))]
-    return f"<h1>{escape(visible(title(answer)))}</h1>{blocks.html(shown)}"
+        parts.append(blocks.html([Line("packages", "head"), Line(", ".join(versions))]))
+    return "".join(parts)
+
+
+def _sides(found: Sides) -> str:
+    """Return a cell's values, and what it showed, once and again."""
+    head = "".join(f"<th>{blocks.marked(each)}</th>" for each in ("", *found.of))
+    rows = ["".join(f"<td>{blocks.marked(each)}</td>" for each in row) for row in found.values]
+    if any(found.outputs):
+        shown = ("".join(_output(*each) for each in side) for side in found.outputs)
+        rows.append("<td></td>" + "".join(f"<td>{each}</td>" for each in shown))
+    body = "".join(f"<tr>{row}</tr>" for row in rows)
+    return f'<table class="sides"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def _output(mime: str, data: str) -> str:
+    if mime in _PICTURES and _BASE64.fullmatch(data):
+        return f'<img alt="a picture" src="data:{mime};base64,{"".join(data.split())}">'
+    told = (blocks.marked(line) for line in data.splitlines())
+    return "<pre>" + "\n".join(told) + "</pre>"
 
 
 def junit(answers: Sequence[Report]) -> str:

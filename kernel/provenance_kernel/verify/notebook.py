@@ -16,6 +16,7 @@ from provenance_kernel.verify.reruns import plan
 from provenance_kernel.verify.reruns.plan import Step
 from provenance_kernel.verify.reruns.rerun import Rerun, Setup
 from provenance_kernel.verify.saved import compare_outputs
+from provenance_kernel.verify.sides import Pair
 from provenance_kernel.verify.work import Work, consequence, finding
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ def verify_file(work: Work, document: NotebookNode, path: Path) -> Order | None:
     again = list(second.history.runs)
     pairs = [(run, again[at] if at < len(again) else None)
              for at, run in enumerate(first.history.runs)]  # fmt: skip
+    of, kept = ("first run", "second run"), (first.content, second.content)
+    work.pairs = {one.id: Pair(of, (one, other), kept) for one, other in pairs}
     work.items = compare(pairs, work.options.tolerance())
     unstable = _explain(work, steps, runs, first)
     return _saved(work, document, steps, first, unstable)
@@ -116,6 +119,8 @@ def _saved(
     for at, (_, detail) in differing.items():
         run = first.history.runs[at]
         item = Item(run, OUTPUT, "output", "different", f"saved {detail}", True)
+        kept = first.content, first.content
+        work.pairs[run.id] = Pair(("saved", "run again"), (None, run), kept, steps[at].outputs)
         above = [each for each in run.dependencies if each.source_cell_run_id in carried]
         if above:
             text = f"{item.detail}; follows from {above[0].variable}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -47,13 +47,26 @@ class Found:
     code: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """A cell's run and its repetition: names with both values, and the outputs of both.
+
+    `of` says what the two are. An output is its MIME type and its text, or a picture in base64.
+    """
+
+    cell: int
+    of: Sequence[str]
+    values: Sequence[Sequence[str]]
+    outputs: Sequence[Sequence[Sequence[str]]]
+
+
 @dataclass(frozen=True)
 class Report(Answer, Tabular):
     """Whether a trial, or a notebook without one, runs again and gives the same; if not, why.
 
     `runs` counts the re-runs and `seconds` is their time; `denial` says by what writing outside of
     the copy and the network were denied, `denied` what was tried. `packages` are the versions that
-    the trial used.
+    the trial used, and `sides` what cells in which something was found gave, once and again.
     """
 
     verdict: Verdict
@@ -67,6 +80,7 @@ class Report(Answer, Tabular):
     denied: tuple[str, ...] = ()
     seconds: float = 0.0
     packages: Mapping[str, str] = field(default_factory=dict)
+    sides: tuple[Sides, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -104,6 +118,7 @@ class Report(Answer, Tabular):
                 **whole,
                 "stages": tuple(StageVerdict(**each) for each in whole["stages"]),
                 "findings": tuple(Found(**each) for each in whole["findings"]),
+                "sides": tuple(Sides(**each) for each in whole["sides"]),
                 "notes": tuple(whole["notes"]),
                 "denied": tuple(whole["denied"]),
             }

@@ -23,6 +23,7 @@ from provenance_kernel.verify.reruns import environment, plan
 from provenance_kernel.verify.reruns.folder import Scratch
 from provenance_kernel.verify.reruns.plan import Step
 from provenance_kernel.verify.reruns.rerun import Place, Rerun, Setup, beside, made_by
+from provenance_kernel.verify.sides import Pair
 from provenance_kernel.verify.work import Options, Progress, Work, consequence, finding
 
 if TYPE_CHECKING:
@@ -102,6 +103,10 @@ def _verify(
         for at, step in enumerate(steps)
         if step.base is not None
     ]
+    kept = work.place.content, first.content
+    work.pairs = {
+        one.id: Pair(("recorded", "run again"), (one, again), kept) for one, again in pairs
+    }
     work.items = compare(pairs, work.options.tolerance())
     work.failed = first.failed is not None
     work.replayed = any(step.states for step in steps)
@@ -223,6 +228,12 @@ def _as_it_stands(
                 if origin is not None and (origin.id, each.name, each.kind) not in before:
                     told[each.key] = each
     above = _above(steps)
+    known = {each.cell_run_id for each in work.found}
+    for run, again in pairs:
+        base = base_of[run.id]
+        if base is not None and base.id not in known:
+            of = "in the order of the record", "top to bottom"
+            work.pairs[base.id] = Pair(of, (run, again), (first.content, second.content))
     for item in told.values():
         base = base_of[item.run.id]
         if base is None:

@@ -12,6 +12,7 @@ from provenance_kernel.verify.report import Found, Report, StageVerdict
 from provenance_kernel.verify.reruns.folder import Scratch
 from provenance_kernel.verify.reruns.plan import Step
 from provenance_kernel.verify.reruns.rerun import Place, Rerun, Setup, rerun
+from provenance_kernel.verify.sides import Pair, sides
 
 Progress = Callable[[str, int, int, Step], None]
 
@@ -50,6 +51,7 @@ class Work:
     reruns: list[Rerun] = field(default_factory=list)
     items: list[Item] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
+    pairs: dict[str, Pair] = field(default_factory=dict)
     replayed: bool = False
     failed: bool = False
     differs: bool = False
@@ -61,7 +63,7 @@ class Work:
         def tell(number: int, step: Step) -> None:
             self.progress(what, number, len(steps), step)
 
-        made = rerun(steps, self.place, self.scratch, setup, progress=tell)
+        made = rerun(steps, self.place, self.scratch, setup, keep_outputs=True, progress=tell)
         self.reruns.append(made)
         return made
 
@@ -92,6 +94,7 @@ class Work:
             denied=tuple(first.denied) if first else (),
             seconds=sum(each.seconds for each in self.reruns),
             packages=dict(packages or (first.history.packages if first else {})),
+            sides=sides(self.found, self.pairs),
         )
 
     def _stages(self, decisive: Sequence[Item]) -> tuple[StageVerdict, ...]:

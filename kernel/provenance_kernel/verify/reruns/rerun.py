@@ -16,7 +16,7 @@ from typing import Any
 from provenance_kernel.content import ContentStore
 from provenance_kernel.content.store import FOLDER as CONTENT
 from provenance_kernel.headless.session import Executed, Session
-from provenance_kernel.records import FileAccess, Trial, new_id
+from provenance_kernel.records import FileAccess, Output, Trial, new_id
 from provenance_kernel.store import reader, reruns
 from provenance_kernel.store.database import FILE, FOLDER, connect
 from provenance_kernel.trials.history import History, read_history
@@ -106,6 +106,7 @@ class Rerun:
     seconds: float
     unrestored: list[str]
     project: Path
+    content: ContentStore
 
     @property
     def failed(self) -> int | None:
@@ -128,6 +129,7 @@ def rerun(
     setup: Setup,
     *,
     kind: TrialKind = "verify",
+    keep_outputs: bool = False,
     progress: Callable[[int, Step], None] = lambda _number, _step: None,
 ) -> Rerun:
     """Run steps one after another until one fails that did not before."""
@@ -146,7 +148,7 @@ def rerun(
         "trial_id": trial,
         "database": str(project / FOLDER / FILE),
         "keep_inputs": "0",
-        "keep_outputs": "0",
+        **({} if keep_outputs else {"keep_outputs": "0"}),
     }
     if any(_ASKING.search(step.source) for step in steps):
         _give_record(place, scratch, project / FOLDER / FILE)
@@ -181,10 +183,14 @@ def rerun(
     scratch.guard(0)
     seconds = time.monotonic() - began
     history, records = _record(project / FOLDER / FILE, trial, kind, place)
+    content = ContentStore(scratch.path / trial)
+    if beside(project).folder.exists():
+        os.rename(beside(project).folder, content.folder)
     shutil.rmtree(project / FOLDER, ignore_errors=True)
     return Rerun(
-        setup, history, steps, executed, records, denial, denied, seconds, unrestored, project
-    )
+        setup, history, steps, executed, records, denial, denied, seconds, unrestored, project,
+        content,
+    )  # fmt: skip
 
 
 def _ask(session: Session, what: str, value: object) -> object:
@@ -245,8 +251,14 @@ def _record(path: Path, trial: str, kind: TrialKind, place: Place) -> tuple[Hist
         if row.status == "running":
             # Its process is gone, or it would not have been left.
             row = replace(row, status="died")
+        # What it showed goes with the copy.
         records = [
-            row if isinstance(each, Trial) else each for each in reruns.everything(database, trial)
+            row
+            if isinstance(each, Trial)
+            else replace(each, kept=False)
+            if isinstance(each, Output)
+            else each
+            for each in reruns.everything(database, trial)
         ]
         return read_history(database, row, calls=True, questions=True), records
     finally:
