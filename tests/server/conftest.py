@@ -9,6 +9,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,12 +24,18 @@ Ask = Callable[..., Asked]
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("server")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder `.provenance` of two trials, to be copied."""
+    folder = tmp_path_factory.mktemp("recorded")
     for factor in SCORES:
         record(folder, factor)
-    server = Server(folder, ENABLED)
-    shutil.move(folder / "work" / ".provenance", server.root / ".provenance")
+    return folder / "work" / ".provenance"
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, recorded: Path) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("server"), ENABLED)
+    shutil.copytree(recorded, server.root / ".provenance")
     yield server
     server.close()
 

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
-import sqlite3
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 
 import pytest
 
 from store.samples import write
 from support.browser import EXECUTABLE, Browser, until
-from support.databases import DEFAULT, Archive
+from support.databases import DEFAULT, Archive, enlarge
 from support.server import TOKEN, Server
 
 pytestmark = [
@@ -215,48 +212,6 @@ def test_ten_thousand_results_are_sorted_and_narrowed(
     until(
         lambda: "told" if browser.run("document.querySelector('[role=alert]') !== null") else None
     )
-
-
-def enlarge(path: Path, number: int) -> None:
-    """Copy the trials' first result so many times, each in a trial of its own, by SQL alone."""
-    ids = "printf('00000000-0000-7000-8000-%012x', i)"
-    # Not the copies: their ids are smaller.
-    first = "SELECT max(id) FROM trial"
-    changed = {
-        "trial": {"id": ids},
-        "cell_run": {"id": f"'r' || id || {ids}", "trial_id": ids},
-        "tracked_value": {
-            "id": f"'v' || id || {ids}",
-            "trial_id": ids,
-            "cell_run_id": f"'r' || cell_run_id || {ids}",
-            "number": "CASE WHEN role = 'metric' THEN i + 100 ELSE number END",
-            "value": "CASE WHEN role = 'metric' THEN CAST(i + 100 AS TEXT) ELSE value END",
-        },
-    }
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute(
-            "CREATE TEMP TABLE n AS WITH RECURSIVE n(i) AS "
-            f"(SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {number}) SELECT i FROM n"
-        )
-        for table, other in changed.items():
-            names = [each[1] for each in connection.execute(f"PRAGMA table_info({table})")]
-            values = ", ".join(other.get(each, each) for each in names)
-            key = "id" if table == "trial" else "trial_id"
-            connection.execute(
-                f"INSERT INTO {table} SELECT {values} FROM {table}, n WHERE {key} = ({first})"
-            )
-        connection.commit()
-
-
-def test_a_locked_database_is_told(browser: Browser, server: Server, another: str) -> None:
-    with closing(sqlite3.connect(server.root / another / DEFAULT)) as connection:
-        connection.execute("PRAGMA journal_mode = delete")
-        connection.execute("BEGIN EXCLUSIVE")
-        visit(browser, server, "results", notebook=another)
-        browser.sees("locked")
-        connection.rollback()
-    browser.run("location.reload()")
-    browser.sees("the latest first")
 
 
 def test_a_mistake_is_told(browser: Browser, server: Server) -> None:

@@ -59,3 +59,34 @@ class Archive:
 
     def is_sound(self) -> bool:
         return self.values("PRAGMA integrity_check") == ["ok"]
+
+
+def enlarge(path: Path, number: int) -> None:
+    """Copy the trials' first result so many times, each in a trial of its own, by SQL alone."""
+    ids = "printf('00000000-0000-7000-8000-%012x', i)"
+    # Not the copies: their ids are smaller.
+    first = "SELECT max(id) FROM trial"
+    changed = {
+        "trial": {"id": ids},
+        "cell_run": {"id": f"'r' || id || {ids}", "trial_id": ids},
+        "tracked_value": {
+            "id": f"'v' || id || {ids}",
+            "trial_id": ids,
+            "cell_run_id": f"'r' || cell_run_id || {ids}",
+            "number": "CASE WHEN role = 'metric' THEN i + 100 ELSE number END",
+            "value": "CASE WHEN role = 'metric' THEN CAST(i + 100 AS TEXT) ELSE value END",
+        },
+    }
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(
+            "CREATE TEMP TABLE n AS WITH RECURSIVE n(i) AS "
+            f"(SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {number}) SELECT i FROM n"
+        )
+        for table, other in changed.items():
+            names = [each[1] for each in connection.execute(f"PRAGMA table_info({table})")]
+            values = ", ".join(other.get(each, each) for each in names)
+            key = "id" if table == "trial" else "trial_id"
+            connection.execute(
+                f"INSERT INTO {table} SELECT {values} FROM {table}, n WHERE {key} = ({first})"
+            )
+        connection.commit()

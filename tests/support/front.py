@@ -17,6 +17,7 @@ from support.server import TOKEN, Server
 EXTENSION = Path(__file__).parents[2] / "kernel" / "lab" / "labextension"
 CODE_CELLS = "[...document.querySelectorAll('.jp-CodeCell')]"
 PROMPTS = f"{CODE_CELLS}.map(each => each.querySelector('.jp-InputPrompt')?.innerText ?? '')"
+NUMBERS = f"{PROMPTS}.map(each => Number(/\\d+/.exec(each)?.[0] ?? 0))"
 MARKS = f"{CODE_CELLS}.map(each => each.querySelector('.provenance-mark')?.innerText ?? '')"
 HERE = "jupyterapp.shell.currentWidget"
 PANEL = "document.querySelector('.provenance-panel iframe').contentDocument"
@@ -115,8 +116,10 @@ class Front:
         return self.browser.sees(text, f"{PANEL}.querySelector('main')")
 
     def run_all(self, count: int) -> None:
+        """Run all cells, and wait until so many have run since."""
+        last = self.browser.run(f"Math.max(...{NUMBERS})")
         self.command("notebook:run-all-cells")
-        self.browser.waits(f"{PROMPTS}.filter(each => /\\d/.test(each)).length >= {count}")
+        self.browser.waits(f"{NUMBERS}.filter(each => each > {last}).length >= {count}")
 
     def edit(self, number: int, source: str) -> None:
         """Type a source in place of a cell's."""

@@ -1,7 +1,7 @@
 // Where a value comes from: a graph whose nodes arrow keys walk, and the same as a list to unfold.
 
 import { ask, type Row } from "./api.js";
-import { at, draw, make, rows, words, type Content } from "./dom.js";
+import { at, draw, make, note, rows, words, type Content } from "./dom.js";
 
 const WIDTH = 170;
 const HEIGHT = 34;
@@ -30,6 +30,7 @@ export async function lineage(name = "", of = "latest"): Promise<Content[]> {
   const detail = make("pre", { role: "status", class: "detail" }, described(nodes.get(root)));
   return [
     make("h2", {}, `What ${name} came from`),
+    ...(at(found, "folded") ? [note(`${words(at(found, "folded"))} nodes, folded by stage.`)] : []),
     make("p", {}, "Arrow keys walk: up to what a node came from, down to what came of it, left and right beside it."),
     make("div", { class: "wide", role: "region", "aria-label": "Lineage as a graph" }, drawing(graph, root, detail)),
     detail,

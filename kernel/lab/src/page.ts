@@ -7,7 +7,7 @@ import { plots } from "./plots.js";
 import { results } from "./results.js";
 import { stale } from "./stale.js";
 import { trial, trials } from "./trials.js";
-import { unwatch, verify } from "./verify.js";
+import { isWatching, unwatch, verify } from "./verify.js";
 
 const view = document.querySelector("main")!;
 const state = document.querySelector("#state")!;
@@ -24,6 +24,7 @@ const VIEWS: Record<string, (...way: string[]) => Promise<Content[]>> = {
   verify: (id) => verify(again, id),
 };
 let turn = 0;
+let drawn = "";
 
 async function show(): Promise<void> {
   const mine = ++turn;
@@ -43,7 +44,10 @@ async function show(): Promise<void> {
   }
   // What was asked for later is shown, whichever answer comes first.
   if (mine !== turn) return;
-  view.replaceChildren(...content);
+  const text = content.map((each) => (each instanceof Element ? each.outerHTML : String(each))).join("");
+  // Where it says the same as before, what somebody wrote, chose or walked to is left as it is.
+  if (text !== drawn || isWatching()) view.replaceChildren(...content);
+  drawn = text;
   state.textContent = "";
 }
 

@@ -10,6 +10,10 @@ export function unwatch(): void {
   watched = null;
 }
 
+export function isWatching(): boolean {
+  return watched !== null;
+}
+
 export async function verify(again: () => void, of = "latest"): Promise<Content[]> {
   const jobs = rows(await ask("verifications"));
   const said = make("div", {});

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,9 +19,16 @@ from provenance_kernel.cli.group import COMMANDS
 from provenance_kernel.errors import SettingError
 from provenance_kernel.server import writes
 
+if TYPE_CHECKING:
+    from peewee import Database
+
+    from provenance_kernel.trials.lineage.lineage import Lineage
+
 # Of the door itself, in each route: the notebook, as a path below the server's root, whose folder's
 # database is asked. The command's option of that name, a filter, has another here.
 NOTEBOOK = "notebook"
+# More nodes of a lineage than these nobody walks, and they are folded.
+WALKED = 1000
 _RENAMED = {NOTEBOOK: "of-notebook"}
 
 
@@ -124,13 +131,19 @@ def _flag(name: str, texts: Sequence[str]) -> bool:
     return last == "true"
 
 
+def _lineage(database: Database, /, name: str, trial: str) -> Lineage:
+    from provenance_kernel.trials.lineage.lineage import lineage_of
+
+    return lineage_of(database, name, trial, WALKED)
+
+
 ROUTES = (
     Route("trials", "list", questions.list_),
     Route("trials/{trial}", "show", questions.show),
     Route("results", "results", questions.results),
     Route("values", "values", questions.values),
     Route("compare", "compare", questions.compare),
-    Route("lineage", "lineage", questions.lineage),
+    Route("lineage", "lineage", _lineage),
     # These would run code, which no GET does.
     Route("slice", "slice", questions.slice_, without=("check", "minimal")),
     Route("stale", "stale", questions.stale),

@@ -28,9 +28,10 @@ const plugin: JupyterFrontEndPlugin<void> = {
     palette: ICommandPalette | null,
     themes: IThemeManager | null,
   ): void => {
+    const panel = new Panel(() => themes?.theme != null && !themes.isLight(themes.theme));
     const marks = new WeakMap<NotebookPanel, Marks>();
     tracker.widgetAdded.connect((_, notebook) => {
-      marks.set(notebook, new Marks(notebook));
+      marks.set(notebook, new Marks(notebook, () => panel.look()));
     });
     const here = (): Marks | undefined => (tracker.currentWidget ? marks.get(tracker.currentWidget) : undefined);
 
@@ -38,7 +39,6 @@ const plugin: JupyterFrontEndPlugin<void> = {
       cell.model.type === "code" ? new StagePicker(cell, () => here()?.stages ?? []) : new Widget(),
     );
 
-    const panel = new Panel(() => themes?.theme != null && !themes.isLight(themes.theme));
     app.shell.add(panel, "right", { rank: 900 });
     themes?.themeChanged.connect(() => panel.theme());
     tracker.currentChanged.connect((_, notebook) => {

@@ -19,7 +19,10 @@ export function stagesOf(cell: Cell): string[] {
 }
 
 export class Marks {
-  constructor(private readonly panel: NotebookPanel) {
+  constructor(
+    private readonly panel: NotebookPanel,
+    private readonly ran: () => void,
+  ) {
     const { sessionContext } = panel;
     void panel.context.ready.then(() => {
       if (panel.isDisposed) return;
@@ -59,7 +62,7 @@ export class Marks {
 
   private status(): void {
     const status = this.panel.sessionContext.session?.kernel?.status;
-    if (status === "idle") this.lookIn(LOOKS);
+    if (status === "idle") this.lookIn(LOOKS, this.ran);
   }
 
   private changed(): void {
@@ -73,9 +76,9 @@ export class Marks {
     this.lookIn([PAUSE]);
   }
 
-  private lookIn(times: number[]): void {
+  private lookIn(times: number[], then?: () => void): void {
     this.timers.forEach((each) => clearTimeout(each));
-    this.timers = times.map((each) => window.setTimeout(() => void this.look(), each));
+    this.timers = times.map((each) => window.setTimeout(() => void this.look().then(then), each));
   }
 
   private draw(): void {

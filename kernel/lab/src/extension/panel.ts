@@ -38,8 +38,25 @@ export class Panel extends Widget {
     if (page) page.style.colorScheme = scheme;
   }
 
+  /** Read the record anew, unless somebody is at work in the panel. */
+  look(): void {
+    const page = this.frame.contentDocument;
+    const busy = document.activeElement === this.frame || page?.querySelector("main input:checked");
+    if (this.isVisible && !busy) this.read();
+  }
+
+  protected override onActivateRequest(): void {
+    this.read();
+    // The command palette gives the focus back to where it was, when it has closed.
+    setTimeout(() => this.frame.focus());
+  }
+
   protected override onAfterShow(): void {
     // What is on the page is kept while the panel is out of sight, and read anew when it comes back.
+    this.read();
+  }
+
+  private read(): void {
     if (this.path === this.loaded) this.frame.contentWindow?.dispatchEvent(new Event("hashchange"));
     else this.load();
   }

@@ -6,7 +6,7 @@ import { plots } from "./plots.js";
 import { results } from "./results.js";
 import { stale } from "./stale.js";
 import { trial, trials } from "./trials.js";
-import { unwatch, verify } from "./verify.js";
+import { isWatching, unwatch, verify } from "./verify.js";
 const view = document.querySelector("main");
 const state = document.querySelector("#state");
 const again = () => void show();
@@ -21,6 +21,7 @@ const VIEWS = {
     verify: (id) => verify(again, id),
 };
 let turn = 0;
+let drawn = "";
 async function show() {
     const mine = ++turn;
     state.textContent = "Reading the record";
@@ -43,7 +44,11 @@ async function show() {
     // What was asked for later is shown, whichever answer comes first.
     if (mine !== turn)
         return;
-    view.replaceChildren(...content);
+    const text = content.map((each) => (each instanceof Element ? each.outerHTML : String(each))).join("");
+    // Where it says the same as before, what somebody wrote, chose or walked to is left as it is.
+    if (text !== drawn || isWatching())
+        view.replaceChildren(...content);
+    drawn = text;
     state.textContent = "";
 }
 addEventListener("hashchange", () => void show());

@@ -6,6 +6,9 @@ export function unwatch() {
     watched?.close();
     watched = null;
 }
+export function isWatching() {
+    return watched !== null;
+}
 export async function verify(again, of = "latest") {
     const jobs = rows(await ask("verifications"));
     const said = make("div", {});

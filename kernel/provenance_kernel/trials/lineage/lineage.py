@@ -74,10 +74,13 @@ class Lineage(Answer):
     stages: tuple[str, ...] = field(default=())
 
 
-def lineage_of(database: Database, name: str, trial: str | Trial = "latest") -> Lineage:
+def lineage_of(
+    database: Database, name: str, trial: str | Trial = "latest", bound: int = BOUND
+) -> Lineage:
     """Return the lineage of a variable, tracked value or metric of a trial.
 
-    Raises `SettingError` for a name that the trial does not have, naming the closest.
+    It is folded where it has more nodes than `bound`. Raises `SettingError` for a name that the
+    trial does not have, naming the closest.
     """
     found = trial if isinstance(trial, Trial) else find_trial(database, trial)
     history = read_history(database, found)
@@ -86,7 +89,7 @@ def lineage_of(database: Database, name: str, trial: str | Trial = "latest") -> 
     graph.trace(name, variable, history.runs[index])
     nodes, edges = tuple(graph.nodes.values()), tuple(graph.edges)
     folded = None
-    if len(nodes) > BOUND:
+    if len(nodes) > bound:
         folded = len(nodes)
         nodes, edges = _folded(nodes, edges, graph.root)
     return Lineage(
