@@ -22,6 +22,6 @@ export async function act(method: string, path: string, body: Row = {}): Promise
 
 async function answer(reply: Response): Promise<Json> {
   const found = (await reply.json()) as Json;
-  if (!reply.ok) throw new Error(String((found as Row)["message"] ?? reply.statusText));
+  if (!reply.ok) throw new Error(((found as Row)["message"] as string | undefined) ?? reply.statusText);
   return found;
 }

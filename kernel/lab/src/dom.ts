@@ -37,13 +37,22 @@ export function field(name: string, value: string, attributes: Record<string, st
   return make("label", {}, name + " ", make("input", { name, value, ...attributes }));
 }
 
-export function form(act: (given: FormData) => void | Promise<void>, done: string, ...fields: HTMLElement[]): HTMLElement {
+export function form(
+  act: (filled: FormData) => void | Promise<void>,
+  done: string,
+  ...fields: HTMLElement[]
+): HTMLElement {
   const made = make("form", {}, ...fields, make("button", {}, done)) as HTMLFormElement;
   made.onsubmit = (event): void => {
     event.preventDefault();
     void act(new FormData(made));
   };
   return made;
+}
+
+/** What a form gives as text; none of its fields is a file. */
+export function given(form: FormData, name: string): string {
+  return form.get(name) as string;
 }
 
 export function choice(name: string, options: string[], chosen: string): HTMLElement {
@@ -70,7 +79,11 @@ export function at(value: Json | undefined, name: string): Json | undefined {
 }
 
 export function table(caption: string, heads: Content[], lines: Content[][]): HTMLElement {
-  const head = make("tr", {}, ...heads.map((each) => (each === "" ? make("td", {}) : make("th", { scope: "col" }, each))));
+  const head = make(
+    "tr",
+    {},
+    ...heads.map((each) => (each === "" ? make("td", {}) : make("th", { scope: "col" }, each))),
+  );
   const body = lines.map((line) => make("tr", {}, ...line.map((each) => make("td", {}, each))));
   const whole = make("table", {}, make("caption", {}, caption), make("thead", {}, head), make("tbody", {}, ...body));
   return make("div", { class: "wide", tabindex: "0", role: "region", "aria-label": caption }, whole);

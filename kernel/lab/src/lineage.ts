@@ -16,7 +16,10 @@ interface Graph {
 }
 
 export async function lineage(name = "", of = "latest"): Promise<Content[]> {
-  const found = await ask("lineage", [["name", name], ["trial", of]]);
+  const found = await ask("lineage", [
+    ["name", name],
+    ["trial", of],
+  ]);
   const nodes = new Map(rows(at(found, "nodes")).map((each) => [words(each["id"]), each]));
   const sources = new Map<string, string[]>();
   const users = new Map<string, string[]>();
@@ -39,11 +42,14 @@ export async function lineage(name = "", of = "latest"): Promise<Content[]> {
 }
 
 function described(node: Row | undefined): string {
-  return ["kind", "label", "stage", "detail"].map((each) => words(node?.[each])).filter(Boolean).join(" · ");
+  return ["kind", "label", "stage", "detail"]
+    .map((each) => words(node?.[each]))
+    .filter(Boolean)
+    .join(" · ");
 }
 
 // A node lies one layer below the lowest of its sources; one in a circle below those known by then.
-function layers(graph: Graph): string[][] {
+export function layers(graph: Graph): string[][] {
   const depth = new Map<string, number>();
   const waiting = new Map([...graph.nodes.keys()].map((id) => [id, new Set(graph.sources.get(id)).size]));
   let ready = [...waiting].filter(([, count]) => !count).map(([id]) => id);
@@ -67,7 +73,7 @@ function layers(graph: Graph): string[][] {
     const below = (graph.users.get(id) ?? []).map((each) => depth.get(each)!);
     if (!graph.sources.has(id) && below.length) depth.set(id, Math.max(0, Math.min(...below) - 1));
   }
-  const found: string[][] = [...Array(Math.max(...depth.values()) + 1)].map(() => []);
+  const found = Array.from({ length: Math.max(...depth.values()) + 1 }, (): string[] => []);
   for (const [id, at_] of depth) found[at_]!.push(id);
   // Each below the middle of its sources, so that fewer lines cross.
   const place = new Map<string, number>();
@@ -119,7 +125,12 @@ function drawing(graph: Graph, root: string, detail: HTMLElement): SVGElement {
     const short = label.length > LONGEST ? `${label.slice(0, LONGEST - 1)}…` : label;
     const box = draw(
       "g",
-      { class: `node ${id === root ? "root" : ""}`, transform: `translate(${x} ${y})`, tabindex: id === root ? 0 : -1, role: "button" },
+      {
+        class: `node ${id === root ? "root" : ""}`,
+        transform: `translate(${x} ${y})`,
+        tabindex: id === root ? 0 : -1,
+        role: "button",
+      },
       draw("rect", { width: WIDTH, height: HEIGHT, rx: 5 }),
       draw("text", { x: WIDTH / 2, y: HEIGHT / 2, "text-anchor": "middle", "dominant-baseline": "central" }, short),
     );
@@ -140,7 +151,19 @@ function drawing(graph: Graph, root: string, detail: HTMLElement): SVGElement {
   // As soon as it is in the page.
   requestAnimationFrame(() => boxes.get(root)?.scrollIntoView({ block: "nearest", inline: "center" }));
   const height = found.length * (HEIGHT + GAP_Y) - GAP_Y;
-  return draw("svg", { class: "graph", width: width + 4, height: height + 4, viewBox: `-2 -2 ${width + 4} ${height + 4}`, role: "group", "aria-label": "nodes" }, ...lines, ...boxes.values());
+  return draw(
+    "svg",
+    {
+      class: "graph",
+      width: width + 4,
+      height: height + 4,
+      viewBox: `-2 -2 ${width + 4} ${height + 4}`,
+      role: "group",
+      "aria-label": "nodes",
+    },
+    ...lines,
+    ...boxes.values(),
+  );
 }
 
 function listed(graph: Graph, id: string, seen: Set<string>): HTMLElement {

@@ -1,7 +1,7 @@
 // Plots: a metric over trials, its curves where it has steps, or against a parameter.
 
 import { ask, type Json } from "./api.js";
-import { address, at, choice, draw, form, make, names, note, rows, table, words, type Content } from "./dom.js";
+import { address, at, choice, draw, form, given, make, names, note, rows, table, words, type Content } from "./dom.js";
 
 const WIDTH = 720;
 const HEIGHT = 360;
@@ -18,13 +18,18 @@ interface Point {
 type Line = Point[];
 
 export async function plots(metric = "", against = ""): Promise<Content[]> {
-  const found = rows(await ask("results", [["limit", "200"], ["all", "true"]]));
+  const found = rows(
+    await ask("results", [
+      ["limit", "200"],
+      ["all", "true"],
+    ]),
+  );
   const all = (kind: string): string[] => [...new Set(found.flatMap((each) => names(each[kind])))];
   const metrics = all("metrics");
   const chosen = metric || metrics[0];
   if (!chosen) return [note("No metric was tracked yet: # metric: NAME in a cell's comments.")];
   const pick = form(
-    (given) => void (location.hash = address("plots", String(given.get("metric")), String(given.get("against")))),
+    (filled) => void (location.hash = address("plots", given(filled, "metric"), given(filled, "against"))),
     "Draw",
     choice("metric", metrics.includes(chosen) ? metrics : [chosen, ...metrics], chosen),
     choice("against", ["", ...all("parameters")], against),
@@ -37,7 +42,12 @@ export async function plots(metric = "", against = ""): Promise<Content[]> {
   return [
     pick,
     picture(`${chosen} against ${across}`, lines, curves, across, chosen),
-    make("details", {}, make("summary", {}, "as a table"), table(`${chosen} against ${across}`, ["of", across, chosen], data)),
+    make(
+      "details",
+      {},
+      make("summary", {}, "as a table"),
+      table(`${chosen} against ${across}`, ["of", across, chosen], data),
+    ),
   ];
 }
 
@@ -46,52 +56,101 @@ function taken(answer: Json): Line[] {
   const curves = at(answer, "curves");
   if (curves !== undefined) {
     return rows(curves).map((each) => {
-      const of = [words(each["prefix"]), ...names(each["parameters"]).map((name) => `${name} ${words(at(each["parameters"], name))}`)].join(", ");
-      return rows(each["points"]).map((point) => ({ x: number((point as unknown as Json[])[0]), y: number((point as unknown as Json[])[1]), of }));
+      const of = [
+        words(each["prefix"]),
+        ...names(each["parameters"]).map((name) => `${name} ${words(at(each["parameters"], name))}`),
+      ].join(", ");
+      return rows(each["points"]).map((point) => ({
+        x: number((point as unknown as Json[])[0]),
+        y: number((point as unknown as Json[])[1]),
+        of,
+      }));
     });
   }
   const pairs = at(answer, "pairs");
   if (pairs !== undefined) {
-    return [rows(pairs).map((each) => ({ x: each["value"] as number | string, y: number(each["number"]), of: words(each["prefix"]) }))];
+    return [
+      rows(pairs).map((each) => ({
+        x: each["value"] as number | string,
+        y: number(each["number"]),
+        of: words(each["prefix"]),
+      })),
+    ];
   }
-  return [rows(at(answer, "points")).map((each, index) => ({ x: index + 1, y: number((each["numbers"] as Json[]).at(-1)), of: words(each["prefix"]) }))];
+  return [
+    rows(at(answer, "points")).map((each, index) => ({
+      x: index + 1,
+      y: number((each["numbers"] as Json[]).at(-1)),
+      of: words(each["prefix"]),
+    })),
+  ];
 }
 
-function ticks(low: number, high: number): number[] {
+export function ticks(low: number, high: number): number[] {
   const span = high - low || Math.abs(high) || 1;
   const rough = span / TICKS;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((each) => each * power).find((each) => each >= rough)!;
   const found: number[] = [];
-  for (let each = Math.ceil(low / step) * step; each <= high + step / 1e6; each += step) found.push(Number(each.toPrecision(12)));
+  for (let each = Math.ceil(low / step) * step; each <= high + step / 1e6; each += step)
+    found.push(Number(each.toPrecision(12)));
   return found;
 }
 
 function picture(title: string, lines: Line[], joined: boolean, across: string, up: string): SVGElement {
   const points = lines.flat();
-  const texts = points.some((each) => typeof each.x === "string") ? [...new Set(points.map((each) => String(each.x)))].sort() : null;
+  const texts = points.some((each) => typeof each.x === "string")
+    ? [...new Set(points.map((each) => String(each.x)))].sort()
+    : null;
   const value = (x: number | string): number => (texts ? texts.indexOf(String(x)) : Number(x));
   const scale = (values: number[], from: number, to: number): [(value: number) => number, number, number] => {
     let [low, high] = [Math.min(...values), Math.max(...values)];
     if (low === high) [low, high] = [low - 0.5, high + 0.5];
     return [(each) => from + ((each - low) / (high - low)) * (to - from), low, high];
   };
-  const [x, lowX, highX] = scale(points.map((each) => value(each.x)), LEFT + 10, WIDTH - RIGHT);
-  const [y, lowY, highY] = scale(points.map((each) => each.y), HEIGHT - BELOW - 10, 14);
+  const [x, lowX, highX] = scale(
+    points.map((each) => value(each.x)),
+    LEFT + 10,
+    WIDTH - RIGHT,
+  );
+  const [y, lowY, highY] = scale(
+    points.map((each) => each.y),
+    HEIGHT - BELOW - 10,
+    14,
+  );
   const marks: SVGElement[] = [];
   for (const each of ticks(lowY, highY)) {
     marks.push(draw("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: y(each), y2: y(each), class: "grid" }));
-    marks.push(draw("text", { x: LEFT - 8, y: y(each), "text-anchor": "end", "dominant-baseline": "central" }, String(each)));
+    marks.push(
+      draw("text", { x: LEFT - 8, y: y(each), "text-anchor": "end", "dominant-baseline": "central" }, String(each)),
+    );
   }
-  const below: [number, string][] = texts ? texts.slice(0, 12).map((each, index) => [index, each.slice(0, 12)]) : ticks(lowX, highX).map((each) => [each, String(each)]);
-  for (const [at_, text] of below) marks.push(draw("text", { x: x(at_), y: HEIGHT - BELOW + 14, "text-anchor": "middle" }, text));
+  const below: [number, string][] = texts
+    ? texts.slice(0, 12).map((each, index) => [index, each.slice(0, 12)])
+    : ticks(lowX, highX).map((each) => [each, String(each)]);
+  for (const [at_, text] of below)
+    marks.push(draw("text", { x: x(at_), y: HEIGHT - BELOW + 14, "text-anchor": "middle" }, text));
   marks.push(draw("text", { x: (WIDTH + LEFT) / 2, y: HEIGHT - 6, "text-anchor": "middle" }, across));
-  marks.push(draw("text", { x: 14, y: HEIGHT / 2, "text-anchor": "middle", transform: `rotate(-90 14 ${HEIGHT / 2})` }, up));
+  marks.push(
+    draw("text", { x: 14, y: HEIGHT / 2, "text-anchor": "middle", transform: `rotate(-90 14 ${HEIGHT / 2})` }, up),
+  );
   lines.forEach((line, index) => {
     const hue = `line-${index % 6}`;
-    if (joined) marks.push(draw("polyline", { class: `curve ${hue}`, points: line.map((each) => `${x(value(each.x))},${y(each.y)}`).join(" ") }));
+    if (joined)
+      marks.push(
+        draw("polyline", {
+          class: `curve ${hue}`,
+          points: line.map((each) => `${x(value(each.x))},${y(each.y)}`).join(" "),
+        }),
+      );
     for (const each of line) {
-      marks.push(draw("circle", { class: hue, cx: x(value(each.x)), cy: y(each.y), r: joined ? 2 : 4 }, draw("title", {}, `${each.of}: ${words(each.x)}, ${each.y}`)));
+      marks.push(
+        draw(
+          "circle",
+          { class: hue, cx: x(value(each.x)), cy: y(each.y), r: joined ? 2 : 4 },
+          draw("title", {}, `${each.of}: ${words(each.x)}, ${each.y}`),
+        ),
+      );
     }
   });
   return draw("svg", { class: "plot", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": title }, ...marks);

@@ -1,7 +1,22 @@
 // Results: sorted by a click, narrowed by a condition, two of them chosen to be compared.
 
 import { ask, type Row } from "./api.js";
-import { address, at, button, field, form, link, make, names, note, rows, table, words, type Content } from "./dom.js";
+import {
+  address,
+  at,
+  button,
+  field,
+  form,
+  given,
+  link,
+  make,
+  names,
+  note,
+  rows,
+  table,
+  words,
+  type Content,
+} from "./dom.js";
 
 const LIMIT = 200;
 
@@ -10,12 +25,16 @@ export async function results(sort = "", order = "", where = ""): Promise<Conten
   if (sort) query.push(["sort", sort], ["ascending", String(order === "ascending")]);
   if (where) query.push(["where", where]);
   const narrow = form(
-    (given) => void (location.hash = address("results", sort, order, String(given.get("where")))),
+    (filled) => void (location.hash = address("results", sort, order, given(filled, "where"))),
     "Filter",
     field("where", where, { placeholder: "score > 0.8 and depth = 3", size: "40" }),
   );
   const found = rows(await ask("results", query));
-  if (!found.length) return [narrow, note(where ? "No result is so." : "No metric was tracked yet: # metric: NAME in a cell's comments.")];
+  if (!found.length)
+    return [
+      narrow,
+      note(where ? "No result is so." : "No metric was tracked yet: # metric: NAME in a cell's comments."),
+    ];
   const columns = (kind: string): string[] => [...new Set(found.flatMap((each) => names(each[kind])))];
   const metrics = columns("metrics");
   const parameters = columns("parameters");
@@ -39,7 +58,12 @@ export async function results(sort = "", order = "", where = ""): Promise<Conten
     const metric = (name: string): Content =>
       name in (each["metrics"] as Row) ? link(words(at(each["metrics"], name)), "lineage", name, id) : "";
     const parameter = (name: string): Content => words(at(each["parameters"], name));
-    return [choose(shown), link(shown, "trial", words(each["trial_id"])), ...metrics.map(metric), ...parameters.map(parameter)];
+    return [
+      choose(shown),
+      link(shown, "trial", words(each["trial_id"])),
+      ...metrics.map(metric),
+      ...parameters.map(parameter),
+    ];
   });
   const caption = `Results, ${sort ? `by ${sort}` : "the latest first"}${found.length === LIMIT ? `, the first ${LIMIT}` : ""}`;
   return [narrow, compare, table(caption, ["", "result", ...[...metrics, ...parameters].map(head)], lines)];

@@ -1,7 +1,7 @@
 // Trials: what is noted of each, stars, deletion; and one of them with its cells and outputs.
 
 import { act, ask, url, type Row } from "./api.js";
-import { at, button, field, form, link, make, rows, table, words, type Content } from "./dom.js";
+import { at, button, field, form, given, link, make, rows, table, words, type Content } from "./dom.js";
 
 const LIMIT = 200;
 const PICTURES = new Set(["image/png", "image/jpeg", "image/gif", "image/webp"]);
@@ -12,12 +12,18 @@ export async function trials(again: () => void): Promise<Content[]> {
     const id = words(each["id"]);
     const prefix = words(each["prefix"]);
     const starred = at(each["note"], "starred") === true;
-    const star = button(starred ? "★" : "☆", async () => {
-      await act("PATCH", `trials/${encodeURIComponent(id)}/note`, { star: !starred });
-      again();
-    }, `star ${prefix}`);
+    const star = button(
+      starred ? "★" : "☆",
+      async () => {
+        await act("PATCH", `trials/${encodeURIComponent(id)}/note`, { star: !starred });
+        again();
+      },
+      `star ${prefix}`,
+    );
     star.setAttribute("aria-pressed", String(starred));
-    const tags = rows(at(each["note"], "tags")).map((tag) => ` #${words(tag)}`).join("");
+    const tags = rows(at(each["note"], "tags"))
+      .map((tag) => ` #${words(tag)}`)
+      .join("");
     const remove = button("delete", () => confirmed(remove, id, prefix, again), `delete ${prefix}`);
     return [
       star,
@@ -36,14 +42,18 @@ export async function trials(again: () => void): Promise<Content[]> {
 
 // Deletion is for good, so it is asked for twice, where the first button was.
 function confirmed(first: HTMLElement, id: string, prefix: string, again: () => void): void {
-  const yes = button("delete for good", async () => {
-    try {
-      await act("DELETE", "trials", { trials: [id], yes: true });
-      again();
-    } catch (error) {
-      both.replaceChildren(make("span", { role: "alert" }, error instanceof Error ? error.message : String(error)));
-    }
-  }, `delete ${prefix} for good`);
+  const yes = button(
+    "delete for good",
+    async () => {
+      try {
+        await act("DELETE", "trials", { trials: [id], yes: true });
+        again();
+      } catch (error) {
+        both.replaceChildren(make("span", { role: "alert" }, error instanceof Error ? error.message : String(error)));
+      }
+    },
+    `delete ${prefix} for good`,
+  );
   const no = button("keep", () => both.replaceWith(first), `keep ${prefix}`);
   const both = make("span", {}, yes, no);
   first.replaceWith(both);
@@ -54,14 +64,19 @@ export async function trial(again: () => void, id = "latest"): Promise<Content[]
   const path = `trials/${encodeURIComponent(id)}`;
   const found = await ask(path);
   const whole = words(at(found, "id"));
-  const noted = at(rows(await ask("trials")).find((each) => each["id"] === whole), "note");
+  const noted = at(
+    rows(await ask("trials")).find((each) => each["id"] === whole),
+    "note",
+  );
   const tags = rows(at(noted, "tags")).map(words);
   const write = form(
-    async (given) => {
-      const wanted = String(given.get("tags")).split(/[\s,]+/).filter(Boolean);
+    async (filled) => {
+      const wanted = given(filled, "tags")
+        .split(/[\s,]+/)
+        .filter(Boolean);
       await act("PATCH", `${path}/note`, {
-        name: String(given.get("name")),
-        text: String(given.get("text")),
+        name: given(filled, "name"),
+        text: given(filled, "text"),
         tag: wanted,
         untag: tags.filter((each) => !wanted.includes(each)),
       });
@@ -81,7 +96,11 @@ export async function trial(again: () => void, id = "latest"): Promise<Content[]
     outputs(each),
   ]);
   const caption = `Cell runs of ${whole}`;
-  return [write, link("verify it", "verify", whole), table(caption, ["run", "stage", "status", "seconds", "code", "outputs"], lines)];
+  return [
+    write,
+    link("verify it", "verify", whole),
+    table(caption, ["run", "stage", "status", "seconds", "code", "outputs"], lines),
+  ];
 }
 
 // What a run showed: pictures where they are kept, otherwise how the record sums it up.

@@ -1,7 +1,7 @@
 // Verifying a trial: started, watched, cancelled, and what came of it.
 
 import { act, ask, url, type Json } from "./api.js";
-import { alarm, at, button, field, form, link, make, note, rows, table, words, type Content } from "./dom.js";
+import { alarm, at, button, field, form, given, link, make, note, rows, table, words, type Content } from "./dom.js";
 
 let watched: EventSource | null = null;
 
@@ -18,9 +18,13 @@ export async function verify(again: () => void, of = "latest"): Promise<Content[
   const jobs = rows(await ask("verifications"));
   const said = make("div", {});
   const start = form(
-    async (given) => {
+    async (filled) => {
       try {
-        await act("POST", "verifications", { targets: of, runs: Number(given.get("runs")), network: given.has("network") });
+        await act("POST", "verifications", {
+          targets: of,
+          runs: Number(given(filled, "runs")),
+          network: filled.has("network"),
+        });
         again();
       } catch (error) {
         said.replaceChildren(alarm(error));
@@ -30,7 +34,12 @@ export async function verify(again: () => void, of = "latest"): Promise<Content[
     field("runs", "4", { type: "number", min: "0", max: "99" }),
     field("network", "yes", { type: "checkbox" }),
   );
-  const shown: Content[] = [make("h2", {}, `Verify ${of}`), note("It is run again in a copy of its folder, and compared."), start, said];
+  const shown: Content[] = [
+    make("h2", {}, `Verify ${of}`),
+    note("It is run again in a copy of its folder, and compared."),
+    start,
+    said,
+  ];
   jobs.forEach((each, index) => shown.push(job(each, index === 0)));
   return shown;
 }
@@ -58,21 +67,43 @@ function job(first: Json, latest: boolean): HTMLElement {
 
 function report(told: Json): Content[] {
   const id = words(at(told, "id"));
-  const shown: Content[] = [make("h3", {}, `${words(at(told, "state"))}: `, link(words(at(told, "trial")), "trial", words(at(told, "trial"))))];
+  const shown: Content[] = [
+    make("h3", {}, `${words(at(told, "state"))}: `, link(words(at(told, "trial")), "trial", words(at(told, "trial")))),
+  ];
   if (at(told, "state") === "running") {
-    const [cell, cells] = [words(at(at(told, "progress"), "cell")) || "0", words(at(at(told, "progress"), "cells")) || "1"];
+    const [cell, cells] = [
+      words(at(at(told, "progress"), "cell")) || "0",
+      words(at(at(told, "progress"), "cells")) || "1",
+    ];
     const what = `${words(at(at(told, "progress"), "what"))} ${cell}/${cells} ${words(at(at(told, "progress"), "code"))}`;
-    shown.push(make("progress", { value: cell, max: cells, "aria-label": "cells run" }), make("pre", { role: "status" }, what));
-    shown.push(button("Cancel", async () => void (await act("DELETE", `verifications/${id}`))));
+    shown.push(
+      make("progress", { value: cell, max: cells, "aria-label": "cells run" }),
+      make("pre", { role: "status" }, what),
+    );
+    shown.push(
+      button("Cancel", async () => {
+        await act("DELETE", `verifications/${id}`);
+      }),
+    );
     return shown;
   }
   const message = words(at(told, "message"));
   if (message) shown.push(make("p", { role: "alert" }, message));
   const found = at(told, "report");
   if (!found) return shown;
-  shown.push(note(`${words(at(found, "verdict")).replaceAll("_", " ")}, ${words(at(found, "runs"))} runs, ${words(at(found, "seconds"))} s`));
+  shown.push(
+    note(
+      `${words(at(found, "verdict")).replaceAll("_", " ")}, ${words(at(found, "runs"))} runs, ${words(at(found, "seconds"))} s`,
+    ),
+  );
   shown.push(...rows(at(found, "notes")).map((each) => note(words(each))));
-  shown.push(table("By stage", ["stage", "verdict"], rows(at(found, "stages")).map((each) => [words(each["stage"]) || "no stage", words(each["verdict"])])));
+  shown.push(
+    table(
+      "By stage",
+      ["stage", "verdict"],
+      rows(at(found, "stages")).map((each) => [words(each["stage"]) || "no stage", words(each["verdict"])]),
+    ),
+  );
   const keys = ["cell", "stage", "name", "verdict", "cause", "evidence", "detail"];
   const lines = rows(at(found, "findings")).map((each) => keys.map((key) => words(each[key])));
   if (lines.length) shown.push(table("What differs", keys, lines));

@@ -3,7 +3,7 @@
 import { InputDialog } from "@jupyterlab/apputils";
 import type { Cell, ICellModel } from "@jupyterlab/cells";
 import { Widget } from "@lumino/widgets";
-import { type Metadata, inComments, inMetadata, normalised } from "./stages";
+import { inComments, inMetadata, normalised } from "./stages";
 
 const NONE = "";
 // No label is two line breaks: labels are trimmed.
@@ -19,7 +19,7 @@ export function setStage(model: ICellModel, label: string): void {
 
 /** Ask for a stage by name, with the project's to choose from. */
 export async function askForStage(model: ICellModel, offered: string[]): Promise<void> {
-  const current = inMetadata(model.metadata as Metadata)[0] ?? "";
+  const current = inMetadata(model.metadata)[0] ?? "";
   // The first fills the field: with none, what is typed would join a stage that the cell has not.
   const items = [...new Set([current, ...offered])];
   const label = "Stage of this cell (empty: none)";
@@ -48,10 +48,14 @@ export class StagePicker extends Widget {
 
   private fill(): void {
     const { model } = this.cell;
-    const current = inMetadata(model.metadata as Metadata).join(", ");
+    const current = inMetadata(model.metadata).join(", ");
     const comments = inComments(model.sharedModel.getSource()).join(", ");
     const offered = this.offered().map((each): [string, string] => [each, each]);
-    const options: [string, string][] = [[NONE, comments ? `${comments} (comment)` : "no stage"], ...offered, [NEW, "new stage…"]];
+    const options: [string, string][] = [
+      [NONE, comments ? `${comments} (comment)` : "no stage"],
+      ...offered,
+      [NEW, "new stage…"],
+    ];
     if (!options.some(([value]) => value === current)) options.splice(1, 0, [current, current]);
     const key = JSON.stringify([current, options]);
     if (key === this.filled) return;

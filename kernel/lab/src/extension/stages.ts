@@ -11,10 +11,11 @@ const DIRECTIVE = /^#+[^\S\n]*stage[^\S\n]*:(.*)$/i;
 const TAG = /^stage[:=-](.*)$/is;
 const COLOURS = 6;
 
-/** A stage's name as it is stored: case and the kind of separator do not matter. */
+/** A stage's name as it is stored: case (of letters that are two in capitals, too) and the kind of separator do not matter. */
 export function normalised(label: string): string {
   return label
     .trim()
+    .toUpperCase()
     .toLowerCase()
     .replace(/[\s\-_]+/g, "_")
     .replace(/^_+|_+$/g, "");
@@ -23,16 +24,19 @@ export function normalised(label: string): string {
 /** The labels that a cell's metadata gives, by its key and by tags. */
 export function inMetadata(metadata: Metadata): string[] {
   const given = metadata.provenance?.stage;
-  const tags = Array.isArray(metadata.tags) ? metadata.tags : [];
+  const tags: unknown[] = Array.isArray(metadata.tags) ? metadata.tags : [];
   const tagged = tags.map((each) => (typeof each === "string" ? TAG.exec(each.trim())?.[1] : undefined));
-  return labels([...(Array.isArray(given) ? given : [given]), ...tagged]);
+  return labels([given, tagged].flat());
 }
 
 /** The labels in the comments that open a cell, after a cell magic too. */
 export function inComments(source: string): string[] {
   const found: string[] = [];
   let magics = true;
-  for (const line of source.slice(0, OPENING).split("\n").map((each) => each.trim())) {
+  for (const line of source
+    .slice(0, OPENING)
+    .split("\n")
+    .map((each) => each.trim())) {
     if (line.startsWith("#")) {
       magics = false;
       found.push(...(DIRECTIVE.exec(line)?.[1]?.split(",") ?? []));

@@ -15,6 +15,6 @@ export async function act(method, path, body = {}) {
 async function answer(reply) {
     const found = (await reply.json());
     if (!reply.ok)
-        throw new Error(String(found["message"] ?? reply.statusText));
+        throw new Error(found["message"] ?? reply.statusText);
     return found;
 }

@@ -4,7 +4,10 @@ import { at, make, note, rows, table, words } from "./dom.js";
 import { outputs } from "./trials.js";
 export async function compare(a = "latest~1", b = "latest") {
     const [found, ...sides] = await Promise.all([
-        ask("compare", [["trials", a], ["trials", b]]),
+        ask("compare", [
+            ["trials", a],
+            ["trials", b],
+        ]),
         ...[a, b].map((each) => ask(`trials/${encodeURIComponent(each)}`)),
     ]);
     const runs = sides.map((side) => new Map(rows(at(side, "cell_runs")).map((each) => [words(each["id"]), each])));
@@ -31,13 +34,15 @@ function difference(cell, a, b, runs) {
     const files = rows(cell["files"]).map((each) => words(each["path"]));
     if (files.length)
         shown.push(note(`files differ: ${files.join(", ")}`));
-    const others = [cell["a"], cell["b"]].map((each, at_) => (each ? runs[at_].get(words(at(each, "run_id"))) : undefined));
+    const others = [cell["a"], cell["b"]].map((each, at_) => each ? runs[at_].get(words(at(each, "run_id"))) : undefined);
     const sources = others.map((each) => (each ? words(each["source"]).split("\n") : []));
     shown.push(make("div", { class: "sides" }, ...others.map((run, at_) => {
         const other = new Set(sources[1 - at_]);
         const lines = sources[at_].map((line) => make(other.has(line) ? "span" : "mark", {}, line + "\n"));
         const heading = make("h4", {}, [a, b][at_]);
-        return run ? make("div", {}, heading, make("pre", {}, ...lines), outputs(run)) : make("div", {}, heading, note("not there"));
+        return run
+            ? make("div", {}, heading, make("pre", {}, ...lines), outputs(run))
+            : make("div", {}, heading, note("not there"));
     })));
     return shown;
 }

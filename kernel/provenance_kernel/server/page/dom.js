@@ -36,6 +36,10 @@ export function form(act, done, ...fields) {
     };
     return made;
 }
+/** What a form gives as text; none of its fields is a file. */
+export function given(form, name) {
+    return form.get(name);
+}
 export function choice(name, options, chosen) {
     const each = (value) => make("option", { value, ...(value === chosen ? { selected: "" } : {}) }, value || "each trial");
     return make("label", {}, name + " ", make("select", { name }, ...options.map(each)));

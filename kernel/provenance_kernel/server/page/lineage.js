@@ -7,7 +7,10 @@ const GAP_X = 14;
 const GAP_Y = 44;
 const LONGEST = 22;
 export async function lineage(name = "", of = "latest") {
-    const found = await ask("lineage", [["name", name], ["trial", of]]);
+    const found = await ask("lineage", [
+        ["name", name],
+        ["trial", of],
+    ]);
     const nodes = new Map(rows(at(found, "nodes")).map((each) => [words(each["id"]), each]));
     const sources = new Map();
     const users = new Map();
@@ -29,10 +32,13 @@ export async function lineage(name = "", of = "latest") {
     ];
 }
 function described(node) {
-    return ["kind", "label", "stage", "detail"].map((each) => words(node?.[each])).filter(Boolean).join(" · ");
+    return ["kind", "label", "stage", "detail"]
+        .map((each) => words(node?.[each]))
+        .filter(Boolean)
+        .join(" · ");
 }
 // A node lies one layer below the lowest of its sources; one in a circle below those known by then.
-function layers(graph) {
+export function layers(graph) {
     const depth = new Map();
     const waiting = new Map([...graph.nodes.keys()].map((id) => [id, new Set(graph.sources.get(id)).size]));
     let ready = [...waiting].filter(([, count]) => !count).map(([id]) => id);
@@ -59,7 +65,7 @@ function layers(graph) {
         if (!graph.sources.has(id) && below.length)
             depth.set(id, Math.max(0, Math.min(...below) - 1));
     }
-    const found = [...Array(Math.max(...depth.values()) + 1)].map(() => []);
+    const found = Array.from({ length: Math.max(...depth.values()) + 1 }, () => []);
     for (const [id, at_] of depth)
         found[at_].push(id);
     // Each below the middle of its sources, so that fewer lines cross.
@@ -110,7 +116,12 @@ function drawing(graph, root, detail) {
         const node = graph.nodes.get(id);
         const label = words(node["label"]);
         const short = label.length > LONGEST ? `${label.slice(0, LONGEST - 1)}…` : label;
-        const box = draw("g", { class: `node ${id === root ? "root" : ""}`, transform: `translate(${x} ${y})`, tabindex: id === root ? 0 : -1, role: "button" }, draw("rect", { width: WIDTH, height: HEIGHT, rx: 5 }), draw("text", { x: WIDTH / 2, y: HEIGHT / 2, "text-anchor": "middle", "dominant-baseline": "central" }, short));
+        const box = draw("g", {
+            class: `node ${id === root ? "root" : ""}`,
+            transform: `translate(${x} ${y})`,
+            tabindex: id === root ? 0 : -1,
+            role: "button",
+        }, draw("rect", { width: WIDTH, height: HEIGHT, rx: 5 }), draw("text", { x: WIDTH / 2, y: HEIGHT / 2, "text-anchor": "middle", "dominant-baseline": "central" }, short));
         box.addEventListener("click", () => show(id));
         box.addEventListener("keydown", (event) => {
             const ways = {
@@ -129,7 +140,14 @@ function drawing(graph, root, detail) {
     // As soon as it is in the page.
     requestAnimationFrame(() => boxes.get(root)?.scrollIntoView({ block: "nearest", inline: "center" }));
     const height = found.length * (HEIGHT + GAP_Y) - GAP_Y;
-    return draw("svg", { class: "graph", width: width + 4, height: height + 4, viewBox: `-2 -2 ${width + 4} ${height + 4}`, role: "group", "aria-label": "nodes" }, ...lines, ...boxes.values());
+    return draw("svg", {
+        class: "graph",
+        width: width + 4,
+        height: height + 4,
+        viewBox: `-2 -2 ${width + 4} ${height + 4}`,
+        role: "group",
+        "aria-label": "nodes",
+    }, ...lines, ...boxes.values());
 }
 function listed(graph, id, seen) {
     const text = described(graph.nodes.get(id));

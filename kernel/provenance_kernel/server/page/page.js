@@ -44,7 +44,7 @@ async function show() {
     // What was asked for later is shown, whichever answer comes first.
     if (mine !== turn)
         return;
-    const text = content.map((each) => (each instanceof Element ? each.outerHTML : String(each))).join("");
+    const text = content.map((each) => (each instanceof Element ? each.outerHTML : "")).join("");
     // Where it says the same as before, what somebody wrote, chose or walked to is left as it is.
     if (text !== drawn || isWatching())
         view.replaceChildren(...content);

@@ -1,6 +1,6 @@
 // Plots: a metric over trials, its curves where it has steps, or against a parameter.
 import { ask } from "./api.js";
-import { address, at, choice, draw, form, make, names, note, rows, table, words } from "./dom.js";
+import { address, at, choice, draw, form, given, make, names, note, rows, table, words } from "./dom.js";
 const WIDTH = 720;
 const HEIGHT = 360;
 const LEFT = 70;
@@ -8,13 +8,16 @@ const BELOW = 46;
 const RIGHT = 16;
 const TICKS = 5;
 export async function plots(metric = "", against = "") {
-    const found = rows(await ask("results", [["limit", "200"], ["all", "true"]]));
+    const found = rows(await ask("results", [
+        ["limit", "200"],
+        ["all", "true"],
+    ]));
     const all = (kind) => [...new Set(found.flatMap((each) => names(each[kind])))];
     const metrics = all("metrics");
     const chosen = metric || metrics[0];
     if (!chosen)
         return [note("No metric was tracked yet: # metric: NAME in a cell's comments.")];
-    const pick = form((given) => void (location.hash = address("plots", String(given.get("metric")), String(given.get("against")))), "Draw", choice("metric", metrics.includes(chosen) ? metrics : [chosen, ...metrics], chosen), choice("against", ["", ...all("parameters")], against));
+    const pick = form((filled) => void (location.hash = address("plots", given(filled, "metric"), given(filled, "against"))), "Draw", choice("metric", metrics.includes(chosen) ? metrics : [chosen, ...metrics], chosen), choice("against", ["", ...all("parameters")], against));
     const answer = await ask("plots", [["name", chosen], ...(against ? [["against", against]] : [])]);
     const lines = taken(answer);
     const curves = at(answer, "curves") !== undefined;
@@ -31,17 +34,36 @@ function taken(answer) {
     const curves = at(answer, "curves");
     if (curves !== undefined) {
         return rows(curves).map((each) => {
-            const of = [words(each["prefix"]), ...names(each["parameters"]).map((name) => `${name} ${words(at(each["parameters"], name))}`)].join(", ");
-            return rows(each["points"]).map((point) => ({ x: number(point[0]), y: number(point[1]), of }));
+            const of = [
+                words(each["prefix"]),
+                ...names(each["parameters"]).map((name) => `${name} ${words(at(each["parameters"], name))}`),
+            ].join(", ");
+            return rows(each["points"]).map((point) => ({
+                x: number(point[0]),
+                y: number(point[1]),
+                of,
+            }));
         });
     }
     const pairs = at(answer, "pairs");
     if (pairs !== undefined) {
-        return [rows(pairs).map((each) => ({ x: each["value"], y: number(each["number"]), of: words(each["prefix"]) }))];
+        return [
+            rows(pairs).map((each) => ({
+                x: each["value"],
+                y: number(each["number"]),
+                of: words(each["prefix"]),
+            })),
+        ];
     }
-    return [rows(at(answer, "points")).map((each, index) => ({ x: index + 1, y: number(each["numbers"].at(-1)), of: words(each["prefix"]) }))];
+    return [
+        rows(at(answer, "points")).map((each, index) => ({
+            x: index + 1,
+            y: number(each["numbers"].at(-1)),
+            of: words(each["prefix"]),
+        })),
+    ];
 }
-function ticks(low, high) {
+export function ticks(low, high) {
     const span = high - low || Math.abs(high) || 1;
     const rough = span / TICKS;
     const power = 10 ** Math.floor(Math.log10(rough));
@@ -53,7 +75,9 @@ function ticks(low, high) {
 }
 function picture(title, lines, joined, across, up) {
     const points = lines.flat();
-    const texts = points.some((each) => typeof each.x === "string") ? [...new Set(points.map((each) => String(each.x)))].sort() : null;
+    const texts = points.some((each) => typeof each.x === "string")
+        ? [...new Set(points.map((each) => String(each.x)))].sort()
+        : null;
     const value = (x) => (texts ? texts.indexOf(String(x)) : Number(x));
     const scale = (values, from, to) => {
         let [low, high] = [Math.min(...values), Math.max(...values)];
@@ -68,7 +92,9 @@ function picture(title, lines, joined, across, up) {
         marks.push(draw("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: y(each), y2: y(each), class: "grid" }));
         marks.push(draw("text", { x: LEFT - 8, y: y(each), "text-anchor": "end", "dominant-baseline": "central" }, String(each)));
     }
-    const below = texts ? texts.slice(0, 12).map((each, index) => [index, each.slice(0, 12)]) : ticks(lowX, highX).map((each) => [each, String(each)]);
+    const below = texts
+        ? texts.slice(0, 12).map((each, index) => [index, each.slice(0, 12)])
+        : ticks(lowX, highX).map((each) => [each, String(each)]);
     for (const [at_, text] of below)
         marks.push(draw("text", { x: x(at_), y: HEIGHT - BELOW + 14, "text-anchor": "middle" }, text));
     marks.push(draw("text", { x: (WIDTH + LEFT) / 2, y: HEIGHT - 6, "text-anchor": "middle" }, across));
@@ -76,7 +102,10 @@ function picture(title, lines, joined, across, up) {
     lines.forEach((line, index) => {
         const hue = `line-${index % 6}`;
         if (joined)
-            marks.push(draw("polyline", { class: `curve ${hue}`, points: line.map((each) => `${x(value(each.x))},${y(each.y)}`).join(" ") }));
+            marks.push(draw("polyline", {
+                class: `curve ${hue}`,
+                points: line.map((each) => `${x(value(each.x))},${y(each.y)}`).join(" "),
+            }));
         for (const each of line) {
             marks.push(draw("circle", { class: hue, cx: x(value(each.x)), cy: y(each.y), r: joined ? 2 : 4 }, draw("title", {}, `${each.of}: ${words(each.x)}, ${each.y}`)));
         }

@@ -1,6 +1,6 @@
 // Results: sorted by a click, narrowed by a condition, two of them chosen to be compared.
 import { ask } from "./api.js";
-import { address, at, button, field, form, link, make, names, note, rows, table, words } from "./dom.js";
+import { address, at, button, field, form, given, link, make, names, note, rows, table, words, } from "./dom.js";
 const LIMIT = 200;
 export async function results(sort = "", order = "", where = "") {
     const query = [["limit", String(LIMIT)]];
@@ -8,10 +8,13 @@ export async function results(sort = "", order = "", where = "") {
         query.push(["sort", sort], ["ascending", String(order === "ascending")]);
     if (where)
         query.push(["where", where]);
-    const narrow = form((given) => void (location.hash = address("results", sort, order, String(given.get("where")))), "Filter", field("where", where, { placeholder: "score > 0.8 and depth = 3", size: "40" }));
+    const narrow = form((filled) => void (location.hash = address("results", sort, order, given(filled, "where"))), "Filter", field("where", where, { placeholder: "score > 0.8 and depth = 3", size: "40" }));
     const found = rows(await ask("results", query));
     if (!found.length)
-        return [narrow, note(where ? "No result is so." : "No metric was tracked yet: # metric: NAME in a cell's comments.")];
+        return [
+            narrow,
+            note(where ? "No result is so." : "No metric was tracked yet: # metric: NAME in a cell's comments."),
+        ];
     const columns = (kind) => [...new Set(found.flatMap((each) => names(each[kind])))];
     const metrics = columns("metrics");
     const parameters = columns("parameters");
@@ -35,7 +38,12 @@ export async function results(sort = "", order = "", where = "") {
         const shown = `${words(each["prefix"])}@${words(each["position"])}`;
         const metric = (name) => name in each["metrics"] ? link(words(at(each["metrics"], name)), "lineage", name, id) : "";
         const parameter = (name) => words(at(each["parameters"], name));
-        return [choose(shown), link(shown, "trial", words(each["trial_id"])), ...metrics.map(metric), ...parameters.map(parameter)];
+        return [
+            choose(shown),
+            link(shown, "trial", words(each["trial_id"])),
+            ...metrics.map(metric),
+            ...parameters.map(parameter),
+        ];
     });
     const caption = `Results, ${sort ? `by ${sort}` : "the latest first"}${found.length === LIMIT ? `, the first ${LIMIT}` : ""}`;
     return [narrow, compare, table(caption, ["", "result", ...[...metrics, ...parameters].map(head)], lines)];

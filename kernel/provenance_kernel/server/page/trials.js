@@ -1,6 +1,6 @@
 // Trials: what is noted of each, stars, deletion; and one of them with its cells and outputs.
 import { act, ask, url } from "./api.js";
-import { at, button, field, form, link, make, rows, table, words } from "./dom.js";
+import { at, button, field, form, given, link, make, rows, table, words } from "./dom.js";
 const LIMIT = 200;
 const PICTURES = new Set(["image/png", "image/jpeg", "image/gif", "image/webp"]);
 export async function trials(again) {
@@ -14,7 +14,9 @@ export async function trials(again) {
             again();
         }, `star ${prefix}`);
         star.setAttribute("aria-pressed", String(starred));
-        const tags = rows(at(each["note"], "tags")).map((tag) => ` #${words(tag)}`).join("");
+        const tags = rows(at(each["note"], "tags"))
+            .map((tag) => ` #${words(tag)}`)
+            .join("");
         const remove = button("delete", () => confirmed(remove, id, prefix, again), `delete ${prefix}`);
         return [
             star,
@@ -52,11 +54,13 @@ export async function trial(again, id = "latest") {
     const whole = words(at(found, "id"));
     const noted = at(rows(await ask("trials")).find((each) => each["id"] === whole), "note");
     const tags = rows(at(noted, "tags")).map(words);
-    const write = form(async (given) => {
-        const wanted = String(given.get("tags")).split(/[\s,]+/).filter(Boolean);
+    const write = form(async (filled) => {
+        const wanted = given(filled, "tags")
+            .split(/[\s,]+/)
+            .filter(Boolean);
         await act("PATCH", `${path}/note`, {
-            name: String(given.get("name")),
-            text: String(given.get("text")),
+            name: given(filled, "name"),
+            text: given(filled, "text"),
             tag: wanted,
             untag: tags.filter((each) => !wanted.includes(each)),
         });
@@ -71,7 +75,11 @@ export async function trial(again, id = "latest") {
         outputs(each),
     ]);
     const caption = `Cell runs of ${whole}`;
-    return [write, link("verify it", "verify", whole), table(caption, ["run", "stage", "status", "seconds", "code", "outputs"], lines)];
+    return [
+        write,
+        link("verify it", "verify", whole),
+        table(caption, ["run", "stage", "status", "seconds", "code", "outputs"], lines),
+    ];
 }
 // What a run showed: pictures where they are kept, otherwise how the record sums it up.
 export function outputs(run) {

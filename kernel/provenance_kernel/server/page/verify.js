@@ -1,6 +1,6 @@
 // Verifying a trial: started, watched, cancelled, and what came of it.
 import { act, ask, url } from "./api.js";
-import { alarm, at, button, field, form, link, make, note, rows, table, words } from "./dom.js";
+import { alarm, at, button, field, form, given, link, make, note, rows, table, words } from "./dom.js";
 let watched = null;
 export function unwatch() {
     watched?.close();
@@ -12,16 +12,25 @@ export function isWatching() {
 export async function verify(again, of = "latest") {
     const jobs = rows(await ask("verifications"));
     const said = make("div", {});
-    const start = form(async (given) => {
+    const start = form(async (filled) => {
         try {
-            await act("POST", "verifications", { targets: of, runs: Number(given.get("runs")), network: given.has("network") });
+            await act("POST", "verifications", {
+                targets: of,
+                runs: Number(given(filled, "runs")),
+                network: filled.has("network"),
+            });
             again();
         }
         catch (error) {
             said.replaceChildren(alarm(error));
         }
     }, "Verify", field("runs", "4", { type: "number", min: "0", max: "99" }), field("network", "yes", { type: "checkbox" }));
-    const shown = [make("h2", {}, `Verify ${of}`), note("It is run again in a copy of its folder, and compared."), start, said];
+    const shown = [
+        make("h2", {}, `Verify ${of}`),
+        note("It is run again in a copy of its folder, and compared."),
+        start,
+        said,
+    ];
     jobs.forEach((each, index) => shown.push(job(each, index === 0)));
     return shown;
 }
@@ -49,12 +58,19 @@ function job(first, latest) {
 }
 function report(told) {
     const id = words(at(told, "id"));
-    const shown = [make("h3", {}, `${words(at(told, "state"))}: `, link(words(at(told, "trial")), "trial", words(at(told, "trial"))))];
+    const shown = [
+        make("h3", {}, `${words(at(told, "state"))}: `, link(words(at(told, "trial")), "trial", words(at(told, "trial")))),
+    ];
     if (at(told, "state") === "running") {
-        const [cell, cells] = [words(at(at(told, "progress"), "cell")) || "0", words(at(at(told, "progress"), "cells")) || "1"];
+        const [cell, cells] = [
+            words(at(at(told, "progress"), "cell")) || "0",
+            words(at(at(told, "progress"), "cells")) || "1",
+        ];
         const what = `${words(at(at(told, "progress"), "what"))} ${cell}/${cells} ${words(at(at(told, "progress"), "code"))}`;
         shown.push(make("progress", { value: cell, max: cells, "aria-label": "cells run" }), make("pre", { role: "status" }, what));
-        shown.push(button("Cancel", async () => void (await act("DELETE", `verifications/${id}`))));
+        shown.push(button("Cancel", async () => {
+            await act("DELETE", `verifications/${id}`);
+        }));
         return shown;
     }
     const message = words(at(told, "message"));
