@@ -298,8 +298,9 @@ class FileAccess:
     @property
     def made(self) -> bool:
         """Whether there was no such file before the run, and the run left one."""
+        modes = self.mode.split(",")
         new = self.digest_before is None and self.digest_after is not None and self.written
-        return new and _UNKNOWN.isdisjoint(self.mode.split(","))
+        return "new" in modes or (new and _UNKNOWN.isdisjoint(modes))
 
     @property
     def read(self) -> bool:

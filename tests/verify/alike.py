@@ -22,6 +22,9 @@ PLAIN = (
     same("an error that is part of it", "x_ = 1", "1 / 0", f"{SCORE}score_ = x_"),
     same("a file written and read", "open('out_.txt', 'w').write('1 2')",
          f"{SCORE}score_ = len(open('out_.txt').read())"),
+    same("a database made and read", "import sqlite3\nmade_ = sqlite3.connect('s_.db')\n"
+         "made_.execute('create table t(a)')\nmade_.commit()",
+         f"{SCORE}score_ = len(sqlite3.connect('s_.db').execute('select * from t').fetchall())"),
     same("an input", f"{READ}rows_ = open('in_.csv').read()", f"{SCORE}score_ = len(rows_)",
          files={"in_.csv": "1 2"}),
     same("a cell that asks and computes, and one that asks", "import provenance_kernel as pk",

@@ -189,6 +189,65 @@ def test_the_order_that_gave_the_saved_outputs_is_found_and_written(tmp_path: Pa
     assert [each.id for each in nbformat.read(written, 4).cells] == ["c1", "c2"]
 
 
+# Notebooks after the manner of public ones, known by their file alone: cells with what is saved.
+PUBLIC = {
+    # Seeded, and saved by a numpy that wrote scalars without their type: it says the same.
+    "an older numpy": (
+        (
+            ("import numpy as np\nrng = np.random.RandomState(42)\nx = rng.randint(0, 10, 5)", ""),
+            ("x.sum()", str(6 + 3 + 7 + 4 + 6)),
+            ("np.float64(x.mean())", "5.2"),
+        ),
+        ("reproduced_within_tolerance", None, None, None),
+    ),
+    # It gives itself again, so that what is saved is another is not chance.
+    "another version": (
+        (
+            ("import sys\nversion = sys.version_info[:2]", ""),
+            ("print('on Python', version)", "on Python (3, 5)\n"),
+        ),
+        ("not_reproduced", "environment", "suspected", 2),
+    ),
+    # What it calls is gone since. It shows what it once gave, so it ran then.
+    "an interface that is gone": (
+        (
+            ("import collections", ""),
+            ("print(issubclass(dict, collections.Mapping))", "True\n"),
+        ),
+        ("could_not_run", "environment", "suspected", 2),
+    ),
+    # It draws without a seed: two runs differ, so that the saved output differs says nothing more.
+    "unseeded": (
+        (
+            ("import numpy as np\nx = np.random.rand(3)", ""),
+            ("print(x.sum())", "1.2345\n"),
+        ),
+        ("not_reproduced", "randomness", "shown", 1),
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PUBLIC)
+def test_the_verdict_on_a_file_alone(tmp_path: Path, name: str) -> None:
+    cells, (verdict, cause, evidence, at) = PUBLIC[name]
+    made = [new_code_cell(source) for source, _ in cells]
+    for count, (cell, (_, saved)) in enumerate(zip(made, cells, strict=True), 1):
+        cell.execution_count = count
+        if saved.endswith("\n"):
+            cell.outputs = [new_output("stream", name="stdout", text=saved)]
+        elif saved:
+            data = {"text/plain": saved}
+            cell.outputs = [new_output("execute_result", data, execution_count=count)]
+    path = tmp_path / "work" / "n.ipynb"
+    path.parent.mkdir()
+    nbformat.write(new_notebook(cells=made), path)
+    report = verify(str(path), None, path.parent, Options())
+    caused = [each for each in report.findings if each.cause is not None]
+    told = [(each.cause, each.evidence, each.cell) for each in caused]
+    assert (report.verdict, told) == (verdict, [(cause, evidence, at)] if cause else [])
+
+
 def test_what_was_interrupted_before_anything_was_compared_is_not_called_reproduced(
     start: Starter, tmp_path: Path
 ) -> None:

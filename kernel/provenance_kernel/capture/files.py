@@ -8,9 +8,10 @@ made (`r`, `w`, `a`, `x`, `r+`, `import`, `remove`, `rename`, `truncate`, `link`
 notes: `sampled` (too large to read whole), `changed` (since the run opened it, and not by the run,
 as far as was seen: what it read is not known), `unread` (too large to be read before the run wrote
 to it), `changing` (it was written to while its digest was made), `locked` (a database that is open
-here, or a file that this process locked), `missing`, `unreadable`, `directory`, `fifo`, `socket`,
-`device`. The digests are NULL where the content is not known. Scratch files, made and removed by
-one run in the temporary folder, leave no row.
+here, or a file that this process locked), `new` (it was not there, and what it holds now is not
+known), `missing`, `unreadable`, `directory`, `fifo`, `socket`, `device`. The digests are NULL where
+the content is not known. Scratch files, made and removed by one run in the temporary folder, leave
+no row.
 
 While the cell runs, a file that it opens is looked at and not read: its content is taken when the
 run has ended, if the file is then the one that was opened, by its place, size and time. What a run
@@ -284,6 +285,8 @@ class FileWatch:
             notes.append(kind)
         elif gone and not use.modes.keys() & {"remove", "rename"}:
             notes.append("missing")
+        elif before.kind == "missing" and after.digest is None and not gone:
+            notes.append("new")
         words = [*use.modes, *(each for each in dict.fromkeys(notes) if each not in use.modes)]
         return FileAccess(
             id=new_id(),

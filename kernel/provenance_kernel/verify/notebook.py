@@ -204,4 +204,6 @@ def _could_not(work: Work, first: Rerun) -> None:
                 work.options.tolerance(), None)  # fmt: skip
     why = case.evident((at, END, "end"), item, first)
     work.failed = True
+    if why is None and first.steps[at].outputs is not None:
+        why = Why("environment", "suspected", "the file holds what it showed, so it ran once")
     work.found.append(finding(item, why or Why("unknown", "suspected", "")))
