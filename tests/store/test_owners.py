@@ -153,3 +153,9 @@ def test_any_number_of_trials_may_have_died(
 
 def test_a_process_that_never_was_has_no_start() -> None:
     assert process_started_at(2**22 + 1) is None
+
+
+def test_no_more_are_looked_at_than_told_the_latest_first(store: Store, archive: Archive) -> None:
+    store.put([a_trial(process_started_at=1.0) for _ in range(5)])
+    assert mark_died(store.database, at_most=3) == 3
+    assert statuses(archive)[0] == ["running"] * 2 + ["died"] * 3

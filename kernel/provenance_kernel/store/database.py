@@ -54,10 +54,10 @@ def connect(target: str | Path, *, create: bool = True, patience: float | None =
     """
     path = sqlite_path(target)
     name = without_password(target)
-    with _translated(name):
+    with translated(name):
         database = _server(str(target)) if path is None else _sqlite(path, create, patience)
     try:
-        with _translated(name):
+        with translated(name):
             if not create and not applied_migrations(database):
                 raise DatabaseUnavailable(f"{name}: it is no provenance database")
             migrate(database)
@@ -75,7 +75,7 @@ def connect_to_read(path: Path) -> SqliteDatabase:
     """
     if not path.exists():
         raise DatabaseUnavailable(f"{path}: no such database; run a notebook first")
-    with _translated(str(path)):
+    with translated(str(path)):
         database = SqliteDatabase(
             f"{path.absolute().as_uri()}?mode=ro",
             uri=True,
@@ -85,7 +85,7 @@ def connect_to_read(path: Path) -> SqliteDatabase:
         )
         database.connect()
     try:
-        with _translated(str(path)):
+        with translated(str(path)):
             applied = applied_migrations(database)
         if not applied:
             raise DatabaseUnavailable(f"{path}: it is no provenance database")
@@ -136,7 +136,7 @@ def sqlite_path(target: str | Path) -> Path | None:
 
 
 @contextmanager
-def _translated(target: str) -> Iterator[None]:
+def translated(target: str) -> Iterator[None]:
     try:
         yield
     except (PeeweeException, sqlite3.Error, OSError) as error:
@@ -165,7 +165,7 @@ def _server(url: str) -> Database:
 
 def _sqlite(path: Path, create: bool, patience: float | None) -> SqliteDatabase:
     if create:
-        _prepare(path)
+        prepare(path)
     elif not path.exists():
         raise DatabaseUnavailable(f"{path}: no such database; run a notebook first")
     # One connection for all threads, guarded by the store's lock: a subshell's thread may
@@ -191,7 +191,7 @@ def _sqlite(path: Path, create: bool, patience: float | None) -> SqliteDatabase:
     return database
 
 
-def _prepare(path: Path) -> None:
+def prepare(path: Path) -> None:
     """Make the folder (0700, ignored by git where it is ours) and the file (0600)."""
     if not path.parent.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

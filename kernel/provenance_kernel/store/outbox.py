@@ -1,8 +1,8 @@
 """Records on their way to a database that may be away for a while.
 
-What cannot be written is kept in memory, up to a bound, and a thread of its own goes on trying
-until it is written, and ends. So a caller waits for a fault once, for as long as a lock is waited
-for, and never again while the fault lasts.
+What cannot be written at the first try is kept in memory, up to a bound, and a thread of its own
+mends what it can, goes on trying until all is written, and ends. So a caller waits for a fault
+once, for as long as a lock is waited for, and never again while the fault lasts.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from provenance_kernel.errors import (
     SettingError,
 )
 from provenance_kernel.interrupts import Deferred
-from provenance_kernel.store.database import set_aside
+from provenance_kernel.store.database import set_aside, translated
 from provenance_kernel.store.owners import mark_died
 from provenance_kernel.store.store import Store
 
@@ -33,8 +33,10 @@ _SOON_SECONDS = 0.02
 # What others hold for no longer than this is nobody's concern.
 GRACE_SECONDS = 1.0
 # How long one call waits for a lock, and for one statement: on a cell's way, and off it.
-_PATIENCE = 0.045
+_PATIENCE = 0.04
 _THREADS_PATIENCE = 0.5
+# So many trials are looked at whether they died when a database is opened; a question looks at all.
+_MARKED = 100
 
 
 class Outbox:
@@ -58,7 +60,7 @@ class Outbox:
         self._using = threading.RLock()
         self._guard = threading.RLock()
         self._store: Store | None = None
-        self._file: tuple[int, int] | None = None
+        self._opened_once = False
         self._waiting: list[object] = []
         self._lost = 0
         self._trouble: str | None = None
@@ -85,12 +87,18 @@ class Outbox:
                 self._waiting.extend(records)
                 self._trim()
                 return
-        with Deferred(), self._using:
-            # Another thread may have met with trouble meanwhile.
-            if self._trouble is None and not self._refused:
-                self._write(list(records), _PATIENCE)
-            else:
-                self.put(records)
+        with Deferred():
+            if not self._using.acquire(timeout=_PATIENCE):
+                self._failed(list(records), DatabaseBusy("another thread is still writing"))
+                return
+            try:
+                # Another thread may have met with trouble meanwhile.
+                if self._trouble is None and not self._refused:
+                    self._write(list(records), self._put, _PATIENCE)
+                else:
+                    self.put(records)
+            finally:
+                self._using.release()
 
     def close(self) -> None:
         """Try once more to write what waits, and close the database."""
@@ -110,12 +118,13 @@ class Outbox:
             self._lost += beyond
             del self._waiting[:beyond]
 
-    def _write(self, records: list[object], patience: float) -> bool:
+    def _write(
+        self, records: list[object], put: Callable[[list[object], float], None], patience: float
+    ) -> bool:
         """Write records; return whether they, or those of them that a table takes, are written."""
         try:
-            self._put_somehow(records, patience)
+            put(records, patience)
         except DatabaseUnavailable as error:
-            self._give_up()
             self._failed(records, error)
             return False
         except RecordRefused:
@@ -154,7 +163,7 @@ class Outbox:
         try:
             self._put(records, patience)
         except DatabaseDamaged:
-            if self._file is None:
+            if not self._opened_once:
                 raise
             # It was whole when this session began to write it.
             self._give_up()
@@ -162,29 +171,32 @@ class Outbox:
             self._put(records, patience)
 
     def _put(self, records: list[object], patience: float) -> None:
-        store = self._store
-        if store is None or not store.is_in_place():
-            self._give_up()
-            store = self._opened(patience)
+        store = self._store or self._opened(patience)
         store.put(records, patience)
 
     def _opened(self, patience: float) -> Store:
-        store = Store(self._target(), patience)
+        with translated("the database's place"):
+            target = self._target()
+        store = Store(target, patience)
         try:
-            mark_died(store.database)
-            if self._file is not None:
-                # What the session wrote may be gone, with the file or within it.
-                store.mend()
-                store.put([*self._basis()], _THREADS_PATIENCE)
+            with translated(store.target):
+                mark_died(store.database, at_most=_MARKED)
+                if self._opened_once:
+                    self._found_again(store, patience)
         except BaseException:
             store.close()
             raise
-        self._store = store
-        before, self._file = self._file, store.file
-        if before not in (None, store.file):
-            self._told = True
-            self._report(f"{store.target} is a new file: what was recorded before is not in it")
+        self._store, self._opened_once = store, True
         return store
+
+    def _found_again(self, store: Store, patience: float) -> None:
+        """See what there is of what the session wrote: it may be gone, file and all."""
+        store.mend()
+        basis = [*self._basis()]
+        gone = bool(basis) and not store.holds(basis[0])
+        store.put(basis, patience)
+        if gone:
+            self._report(f"what was recorded before is no longer in {store.target}")
 
     def _give_up(self) -> None:
         store, self._store = self._store, None
@@ -204,8 +216,12 @@ class Outbox:
                 pause = self._pause = _thread.allocate_lock()
                 pause.acquire()
                 _thread.start_new_thread(self._retry, (pause,))
-        passing = isinstance(error, DatabaseBusy)
-        if not self._told and not (passing and time.monotonic() < self._since + GRACE_SECONDS):
+        if isinstance(error, DatabaseBusy):
+            passing = time.monotonic() < self._since + GRACE_SECONDS
+        else:
+            # Another connection may do what this one could not.
+            passing = first and self._store is not None
+        if not self._told and not passing:
             self._told = True
             self._report(
                 f"not recording: {error} (cells run as usual; what they leave to record is kept "
@@ -217,9 +233,13 @@ class Outbox:
         distance = _SOON_SECONDS
         while not pause.acquire(timeout=distance):
             distance = min(distance * 2, RETRY_SECONDS)
-            with self._using:
-                if self._refused or self._flush():
-                    return
+            try:
+                with self._using:
+                    if self._refused or self._flush():
+                        return
+            except Exception as error:
+                # Whatever it was: nobody else writes until this thread has.
+                self._report(f"writing what waits: {type(error).__name__}: {error}")
 
     def _flush(self) -> bool:
         """Write what waits; return whether nothing is left to try again."""
@@ -230,7 +250,7 @@ class Outbox:
                     self._trouble = self._pause = None
                     break
             try:
-                if not self._write(records, _THREADS_PATIENCE):
+                if not self._write(records, self._put_somehow, _THREADS_PATIENCE):
                     return self._refused
             except RecordRefused as error:
                 self._report(f"a record was refused: {error}")

@@ -38,26 +38,31 @@ def process_started_at(pid: int) -> float | None:
         return None
 
 
-def mark_died(database: Database) -> int:
+def mark_died(database: Database, at_most: int | None = None) -> int:
     """Give the status `died` to what runs no more: its process on this machine is gone.
 
     Processes of other machines cannot be looked at: a trial of theirs has died when it has begun
-    no cell for `SILENCE`. Returns how many trials were marked.
+    no cell for `SILENCE`. Looks `at_most` at so many, the latest. Returns how many were marked.
     """
     trial = table(Trial)
     machine = host()
     latest = utc_now() - SILENCE
     gone, far = [], []
+    since: dict[int, float | None] = {}
     running = (
         trial.select(
             trial.id, trial.host, trial.pid, trial.process_started_at, trial.started_at < latest
         )
         .where(trial.status == "running")
+        .order_by(trial.id.desc())
+        .limit(at_most)
         .tuples()
     )
     for one, where, pid, started, old in running.execute(database):
         if where == machine and pid is not None:
-            if not _runs(pid, started):
+            if pid not in since:
+                since[pid] = process_started_at(pid)
+            if not _is(since[pid], started):
                 gone.append(one)
         elif old:
             far.append(one)
@@ -97,6 +102,6 @@ def _mark(database: Database, gone: list[str]) -> None:
     trial.update(status="died").where(trial.id.in_(gone)).execute(database)
 
 
-def _runs(pid: int, started: float | None) -> bool:
-    now = process_started_at(pid)
+def _is(now: float | None, started: float | None) -> bool:
+    """Tell from when the process of its number started whether it is the one that wrote a trial."""
     return now is not None and (started is None or abs(now - started) <= _CLOCK_SLACK)

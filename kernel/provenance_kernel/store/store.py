@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 import time
@@ -28,7 +27,8 @@ from provenance_kernel.store.database import (
     without_password,
 )
 from provenance_kernel.store.fields import JsonField, UtcField
-from provenance_kernel.store.models import MODELS, Row
+from provenance_kernel.store.footing import Footing
+from provenance_kernel.store.models import MODELS, Row, table
 
 # So many steps of SQLite's machine come between two looks at the clock, tens of times what a
 # statement of ours takes: only one that a trigger makes long is looked at.
@@ -49,18 +49,22 @@ class Store:
         self.target = without_password(target)
         self._lock = threading.RLock()
         self._statements: dict[type, _Upsert] = {}
-        self._path = sqlite_path(target)
         self._deadline = float("inf")
         self._patience = patience
+        path = sqlite_path(target)
+        self._footing: Footing | None = None
         try:
+            if path is not None:
+                self._footing = Footing(path)
             self._database: Database = connect(target, patience=patience)
         except DatabaseUnavailable as error:
             raise self._translated(error) from error
+        if self._footing is not None:
+            self._footing.opened()
         self._connection: sqlite3.Connection | None = None
         if isinstance(self._database, SqliteDatabase):
             connection = self._connection = self._database.connection()
             connection.set_progress_handler(self._is_overdue, _STEPS)
-        self.file = self._file()
 
     def put(self, records: Sequence[object], patience: float | None = None) -> None:
         """Insert records, or replace those with the same key, in one transaction.
@@ -69,6 +73,8 @@ class Store:
         bounds the wait for other writers, and the time of each statement, in seconds.
         """
         with self._lock:
+            if self._footing is not None:
+                self._footing.check()
             if patience is not None and patience != self._patience:
                 self.wait_at_most(patience)
             try:
@@ -147,19 +153,15 @@ class Store:
             with self._lock:
                 self._database.pragma("busy_timeout", int(seconds * 1000))
 
-    def is_in_place(self) -> bool:
-        """Tell whether the file that is written is still the one that bears the name."""
-        return self._path is None or self._file() == self.file
-
-    def _file(self) -> tuple[int, int] | None:
-        """Return the device and inode of the file that bears the name."""
-        if self._path is None:
-            return None
+    def holds(self, record: object) -> bool:
+        """Tell whether there is a row with a record's key."""
+        model = table(type(record))
+        key = model._meta.primary_key
+        query = model.select(key).where(key == getattr(record, key.name))
         try:
-            found = os.stat(self._path)
-        except OSError:
-            return None
-        return found.st_dev, found.st_ino
+            return bool(query.tuples().execute(self._database))
+        except (PeeweeException, sqlite3.Error) as error:
+            raise self._translated(error) from error
 
     @property
     def database(self) -> Database:
