@@ -121,6 +121,12 @@ def _is_of(pattern: Any, kind: str | None) -> bool:
     return kind is not None and pattern.match(kind) is not None
 
 
+def _may_write_over(node: ast.Call) -> bool:
+    """Tell whether a model that is made and called may write over what it is given."""
+    words = {each.arg for each in ast.walk(node) if type(each) is ast.keyword}
+    return not words.isdisjoint({*harmless.INPLACE, None})
+
+
 def _sets_printing(dotted: str, given: list[ast.expr]) -> bool:
     if dotted in ("pandas.set_option", "pandas.reset_option"):
         names = [getattr(each, "value", None) for each in given[::2]]
@@ -152,7 +158,8 @@ class Judge:
             if kind is None and name in BUILTINS:
                 continue
             self.found.used.add(name)
-            if not (_is_of(harmless.SCALARS, kind) or _is_of(harmless.DATA, kind)):
+            known = harmless.SCALARS, harmless.DATA, harmless.LEARNERS
+            if not any(_is_of(each, kind) for each in known):
                 self.found.touches.add(name)
 
     def attribute(self, node: Any) -> None:
@@ -294,6 +301,8 @@ class Judge:
             found.touches.add(harmless.PICTURES)
         kind = self.type_of(root) if root else None
         if root is not None and root in self.imports:
+            if harmless.LEARNERS.match(self.imports[root]) and not _may_write_over(node):
+                arguments = {name for name in arguments if not self._is_data(name)}
             self._of_library(self.imports[root].partition(".")[0], method, arguments)
         elif root is None or root in self.local or (kind is None and root in BUILTINS):
             constant = isinstance(func.value, (ast.Constant, ast.JoinedStr))
@@ -308,6 +317,9 @@ class Judge:
                 found.process |= method in {"mkdir", "rmdir", "chmod"}
         else:
             self._of_value(kind, root, func, node, arguments, keywords)
+
+    def _is_data(self, name: str) -> bool:
+        return _is_of(harmless.FRAMES, self.type_of(name))
 
     def _of_library(self, top: str, method: str, arguments: set[str]) -> None:
         """A method of what a library's function or constant gave is called."""
@@ -346,9 +358,12 @@ class Judge:
                 found.touches.add(root)
         elif harmless.LEARNERS.match(kind):
             found.outward = True
-            found.touches.add(root)
+            if method not in harmless.ASKS_MODELS or harmless.COMPOSED.match(kind):
+                found.touches.add(root)
             if keywords & harmless.INPLACE or None in keywords:
                 found.touches |= arguments
+        elif kind.partition(".")[0] in harmless.PLOTTERS:
+            found.touches |= {root, harmless.PICTURES}
         elif method not in harmless.PURE_OF.get(short, ()):
             found.prints |= not harmless.DATA.match(kind)
             found.outward |= short not in {"list", "dict", "set", "deque", "Counter"}

@@ -16,6 +16,7 @@ from provenance_kernel.dataflow.statements.bodies import Bodies
 from provenance_kernel.dataflow.statements.deeds import Deeds, TypeOf
 from provenance_kernel.dataflow.statements.did import COMMANDS, Did
 from provenance_kernel.dataflow.statements.does import does, measured_names
+from provenance_kernel.dataflow.statements.models import leaves_data
 from provenance_kernel.dataflow.statements.parts import (
     FUNCTIONS,
     IMPORTS,
@@ -63,7 +64,7 @@ class Describer:
     """One run while its statements are described, before its values are examined.
 
     `results` has, by line, what the last call there is known to have given. `groups` are names
-    that statements have brought together so far.
+    that statements have brought together so far, `apart` the same without data.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Describer:
         self._hidden = hidden
         self._results = results
         self.groups = Groups()
+        self.apart = Groups()
         # How often the run binds a name, and how often it has by now.
         self._bound: dict[str, int] = {}
         self._done: dict[str, int] = {}
@@ -106,6 +108,11 @@ class Describer:
             found.append(did)
         self._keep_codes()
         return found
+
+    def leaves_data(self, name: str) -> bool:
+        """Tell whether a name stood for one thing alone, which changes no data that it holds."""
+        times = self._bound.get(name, 0) + (name in self._use.reads)
+        return times == 1 and leaves_data(self._namespace.get(name))
 
     def _keep_codes(self) -> None:
         for name in self._bound:
@@ -353,6 +360,10 @@ class Describer:
         if kept:
             holders.update(name for name in did.writes | did.changes if self._holds(name))
             self.groups.join(sorted(holders))
+            self.apart.join(sorted(name for name in holders if not self._is_data(name)))
+
+    def _is_data(self, name: str) -> bool:
+        return harmless.FRAMES.match(self._type_of(name) or "") is not None
 
     def _holds(self, name: str) -> bool:
         """Tell whether a name's value can share parts with another's."""

@@ -87,6 +87,15 @@ DATA = re.compile(
 )
 FRAMES = re.compile(r"numpy\.(?!random\.)|pandas\.|polars\.|scipy\.sparse|pyarrow\.")
 LEARNERS = re.compile(r"sklearn\.|imblearn\.|xgboost\.|lightgbm\.")
+# Their parameters that let them write over what they are given, `copy` where it is false.
+WRITES_OVER = re.compile(r"copy|overwrite|inplace")
+# What models hold besides other models, numbers and frames.
+HOLDS = re.compile(
+    r"type$|abc\.ABCMeta$|numpy\.random\.|builtin_function_or_method$|sklearn\.utils\."
+)
+# What only asks a model that is not made of others, which may be the user's.
+ASKS_MODELS = _words("predict predict_proba predict_log_proba decision_function score get_params")
+COMPOSED = re.compile(r"sklearn\.(?:pipeline|compose|ensemble|model_selection|multi|calibration)")
 FRAME_MUTATORS = _words(
     "sort fill resize put itemset partition setflags byteswap insert pop update setfield "
     "set_flags setdefault sort_indices sum_duplicates eliminate_zeros prune setdiag"

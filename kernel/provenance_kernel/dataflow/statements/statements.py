@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -26,7 +26,8 @@ class Ran:
     """A run's statements before its values have been examined.
 
     `changes` are the names whose values they may have changed in place, `shared` those whose
-    values shared parts with one's before the run.
+    values shared parts with one's before the run. `apart` are names of models and pictures, which
+    hold data and do not change it, with the names that may share other parts with them.
     """
 
     did: list[Did]
@@ -34,6 +35,7 @@ class Ran:
     groups: Groups
     shared: dict[str, set[str]]
     changes: frozenset[str]
+    apart: dict[str, set[str]]
     memory: Memory
 
     def keep_pictures(self, where: str) -> None:
@@ -66,9 +68,13 @@ class Ran:
                 # It may draw numbers, and what it binds does not rest on them.
                 each.reads -= {name for name in each.changes if name.startswith("%random:")}
             each.reads -= {name for name in each.certain if name.startswith("%")}
-            near = set[str]().union(*(members.get(name, {name}) for name in each.changes))
-            near = near.union(*(self.shared.get(name, ()) for name in near))
-            near = near.union(*map(sharing, near)) - each.changes
+            near = self._near(each.changes - self.apart.keys(), members, sharing)
+            near |= {
+                name
+                for name in self._near(each.changes & self.apart.keys(), self.apart, sharing)
+                if not harmless.FRAMES.match(values.type_of(name) or "")
+            }
+            near -= each.changes
             each.changes |= {name for name in near if self._may_differ(name, bound)}
             # What was surely put into a value that looks the same after is seen by no digest.
             each.writes |= {name for name in each.stores if name not in changed}
@@ -76,6 +82,17 @@ class Ran:
         self.memory.sharing.forget(self.use.deletes | (self.use.writes - self.use.reads))
         self.memory.sharing.keep(map(self._holders, _distinct(members.values())))
         return [each.row(run_id, position) for position, each in enumerate(self.did)]
+
+    def _near(
+        self,
+        names: set[str],
+        members: Mapping[str, set[str]],
+        sharing: Callable[[str], Collection[str]],
+    ) -> set[str]:
+        """Return the names whose values may share parts with those of some."""
+        near = set[str]().union(*(members.get(name, {name}) for name in names))
+        near = near.union(*(self.shared.get(name, ()) for name in near))
+        return near.union(*map(sharing, near))
 
     def _may_differ(self, name: str, bound: frozenset[str]) -> bool:
         """Tell whether a value may be another; a function or class that looks the same is not."""
@@ -173,7 +190,9 @@ class Statements:
         shared = {name: self._memory.sharing.of(name) for name in near & use.reads}
         every = near.union(*shared.values())
         changes = frozenset(every.intersection(namespace))
-        return Ran(did, use, run.groups, shared, changes, self._memory)
+        held = run.apart.members()
+        apart = {name: held.get(name, {name}) for name in every if run.leaves_data(name)}
+        return Ran(did, use, run.groups, shared, changes, apart, self._memory)
 
 
 def _suspects(active: Sequence[Did]) -> Sequence[Did]:

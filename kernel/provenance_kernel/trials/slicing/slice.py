@@ -106,8 +106,7 @@ def slice_of(database: Database, name: str, trial: str | Trial = "latest") -> Sl
     seen = _digest(history, variable, index)
     reasons = dict(steps.reasons)
     for step in included:
-        imports = step.text.code.startswith(("import ", "from "))
-        if imports or not any(each.startswith("%random:") for each in step.changes):
+        if step.text.imports or not any(each.startswith("%random:") for each in step.changes):
             continue
         where = history.runs[step.run].position
         for note in history.runs[step.run].unseeded:

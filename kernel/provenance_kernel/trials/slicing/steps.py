@@ -85,7 +85,17 @@ def read_steps(history: History, last: int) -> Steps:
                 # Only the shell took it for its own syntax, and only it can again.
                 whole = Text(f"get_ipython().run_cell({whole.code!r})", shell=True)
             found.steps.append(_whole(index, run, whole))
+    _keep_registering(found.steps)
     return found
+
+
+def _keep_registering(steps: Sequence[Step]) -> None:
+    """Let the import of an unknown module that nobody reads change the process: why else is it?"""
+    for step in steps:
+        if step.text.imports and any(each.startswith("%module:") for each in step.changes):
+            others = (each.reads for each in steps if each is not step)
+            if step.writes.isdisjoint(frozenset[str]().union(*others)):
+                step.changes |= {"%process"}
 
 
 def _overlapping(runs: Sequence[Run]) -> set[int]:

@@ -25,6 +25,11 @@ class Text:
     awaits: bool = False
     shell: bool = False
 
+    @property
+    def imports(self) -> bool:
+        """Whether it is an import."""
+        return self.code.startswith(("import ", "from "))
+
 
 def texts_of(source: str) -> tuple[Text, list[Text] | None]:
     """Return a cell's whole text and those of its statements; None where they cannot be cut."""
