@@ -20,6 +20,7 @@ from provenance_kernel.types import (
     Evidence,
     Exactness,
     Generator,
+    Ground,
     Json,
     OutputKind,
     Proof,
@@ -193,12 +194,16 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Dependency:
-    """`cell_run_id` read the `variable` that `source_cell_run_id` wrote or mutated last."""
+    """`cell_run_id` read the `variable` that `source_cell_run_id` wrote or mutated last.
+
+    It is `inferred` where the value is opaque, and the run may have changed it since.
+    """
 
     id: str
     cell_run_id: str
     source_cell_run_id: str
     variable: str
+    evidence: Ground = "observed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ Access = Literal["read", "write", "mutate", "delete", "outside"]
 Exactness = Literal["exact", "sampled", "opaque"]
 Role = Literal["parameter", "metric", "value"]
 Evidence = Literal["opened", "inferred"]
+Ground = Literal["observed", "inferred"]
 OutputKind = Literal["stdout", "stderr", "display", "result"]
 # `made`: those that a cell made itself, without a seed.
 Generator = Literal["python", "numpy", "torch", "made"]

@@ -106,3 +106,12 @@ def test_subshells_may_end_at_the_same_time() -> None:
     with ThreadPoolExecutor(4) as pool:
         for thread, found in enumerate(pool.map(chain, range(4))):
             assert found == ["start", *(f"{thread}.{turn}" for turn in range(499))]
+
+
+def test_what_may_have_changed_unseen_is_supposed_until_the_value_is_another() -> None:
+    ledger = Ledger()
+    assert ledger.suppose("one", reads=("x",), ends=("x",), changes=()) == ()
+    assert ledger.suppose("two", reads=("x",), ends=(), changes=("x",)) == ()
+    assert ledger.suppose("three", reads=("y", "x"), ends=(), changes=("x",)) == (("two", "x"),)
+    assert ledger.suppose("four", reads=("x",), ends=("x",), changes=()) == (("three", "x"),)
+    assert ledger.suppose("five", reads=("x",), ends=(), changes=()) == ()

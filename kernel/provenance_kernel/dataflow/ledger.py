@@ -32,6 +32,7 @@ class Ledger:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._writers: dict[str, str] = {}
+        self._changers: dict[str, str] = {}
         self._inputs: dict[int, str] = {}
         self._outputs: dict[int, str] = {}
         self._latest: deque[str] = deque(maxlen=len(_LATEST))
@@ -77,6 +78,23 @@ class Ledger:
                 if has_output:
                     self._outputs[execution_count] = run_id
                     self._latest.appendleft(run_id)
+        return tuple(found)
+
+    def suppose(
+        self, run_id: str, *, reads: Iterable[str], ends: Iterable[str], changes: Iterable[str]
+    ) -> tuple[tuple[str, str], ...]:
+        """Return (run, variable) for runs that may have changed what a run reads, unseen.
+
+        `ends` are names whose values are known to be others now, `changes` those that it may have
+        changed itself.
+        """
+        with self._lock:
+            found = [
+                (self._changers[name], name) for name in sorted(reads) if name in self._changers
+            ]
+            for name in ends:
+                self._changers.pop(name, None)
+            self._changers |= dict.fromkeys(changes, run_id)
         return tuple(found)
 
     def writer(self, name: str) -> str | None:

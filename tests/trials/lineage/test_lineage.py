@@ -12,7 +12,7 @@ from peewee import Database
 
 from provenance_kernel.errors import SettingError
 from provenance_kernel.trials.lineage import lineage
-from provenance_kernel.trials.lineage.lineage import Lineage, lineage_of
+from provenance_kernel.trials.lineage.lineage import MAY, Lineage, lineage_of
 from trials.slicing.test_slice import record
 
 CELLS = (
@@ -129,3 +129,27 @@ def test_a_graph_of_too_many_files_is_folded_to_its_stages(
     monkeypatch.setattr(lineage, "BOUND", 1)
     found = lineage_of(recorded, "score")
     assert {node.kind for node in found.nodes} == {"value", "stage"}
+
+
+OPAQUE = {
+    "rows": (
+        "import sqlite3\nc = sqlite3.connect(':memory:')\nc.execute('create table t(a)')",
+        "c.execute('insert into t values (1)')",
+        "other = c",
+        "rows = c.execute('select * from t').fetchall()",
+    ),
+    "held": ("import ctypes\na = (ctypes.c_int * 3)(1, 2, 3)", "a[0] = 9", "b = 1", "held = a[0]"),
+    "left": ("it = (n for n in range(9))", "first = next(it)", "b = 1", "left = list(it)"),
+}
+
+
+@pytest.mark.parametrize("name", OPAQUE)
+def test_an_opaque_value_may_have_been_changed_where_it_was_used(name: str, tmp_path: Path) -> None:
+    with closing(record(tmp_path / "trial", OPAQUE[name])) as database:
+        found = lineage_of(database, name)
+        rows = database.execute_sql("SELECT evidence, variable FROM dependency").fetchall()
+    runs = {node.position: node.label for node in found.nodes if node.kind == "run"}
+    assert {1, 2, 4} <= runs.keys()
+    assert {node.position for node in found.nodes if node.detail == MAY} >= {2}
+    assert {evidence for evidence, _ in rows} == {"observed", "inferred"}
+    assert {variable for evidence, variable in rows if evidence == "inferred"} <= {"c", "a", "it"}

@@ -101,4 +101,21 @@ class Dependencies(Probe):
             execution_count=count,
             has_output=count in self.session.shell.outputs,
         )
-        return [Dependency(new_id(), run.run.id, source, name) for source, name in found]
+        supposed = self._ledger.suppose(
+            run.run.id,
+            reads=run.use.reads,
+            ends={*run.use.writes, *run.use.deletes, *run.changed, *run.rebound},
+            changes=self._unseen(run),
+        )
+        return [
+            *(Dependency(new_id(), run.run.id, source, name) for source, name in found),
+            *(Dependency(new_id(), run.run.id, *each, "inferred") for each in supposed),
+        ]
+
+    def _unseen(self, run: OpenRun) -> set[str]:
+        """Return the names of opaque values that the run may have changed in place."""
+        watch = self.session.watch
+        changes = {name for each in run.statements for name in each.changes}
+        with watch.lock:
+            kinds = {name: watch.fingerprint(name) for name in changes}
+        return {name for name, found in kinds.items() if found is not None and not found.digest}

@@ -26,6 +26,8 @@ BOUND = 120
 CALLS_PER_RUN = 6
 FILES_PER_RUN = 20
 _LONGEST = 60
+# What is said of an opaque value after a run that may have changed it.
+MAY = "may have been changed, which cannot be seen"
 
 Kind = Literal["value", "variable", "run", "call", "file", "tracked", "stage"]
 Direction = Literal["source", "target", "result"]
@@ -145,6 +147,8 @@ class _Graph:
                     continue
                 other = self._runs[source]
                 variable = self._variable(name, other, "source")
+                if each.evidence == "inferred":
+                    self.nodes[variable] = replace(self.nodes[variable], detail=MAY)
                 self._link(self._run(other, "source"), variable, "made")
                 self._link(variable, node, "read")
                 if source not in done:
