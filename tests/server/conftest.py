@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from support.browser import Browser
 from support.front import Front
 from support.recorded import SCORES, record
 from support.server import SECONDS, TOKEN, Server
@@ -21,6 +22,13 @@ from support.server import SECONDS, TOKEN, Server
 ENABLED = '--ServerApp.jpserver_extensions={"provenance_kernel.server": True}'
 Asked = tuple[int, Any]
 Ask = Callable[..., Asked]
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    browser = Browser(tmp_path_factory.mktemp("browser") / "profile")
+    yield browser
+    browser.close()
 
 
 @pytest.fixture(scope="session")

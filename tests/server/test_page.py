@@ -6,34 +6,19 @@ import json
 import shutil
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 
 import pytest
 
 from store.samples import write
 from support.browser import EXECUTABLE, Browser, until
 from support.databases import DEFAULT, Archive, enlarge
-from support.server import TOKEN, Server
+from support.server import Server, visit
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(EXECUTABLE is None, reason="there is no Chromium"),
 ]
 HOSTILE = "<img src=x onerror=document.title=1>"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    browser = Browser(tmp_path_factory.mktemp("browser") / "profile")
-    yield browser
-    browser.close()
-
-
-def visit(browser: Browser, server: Server, way: str, **query: str) -> None:
-    # Another document each time, as a change behind # alone loads none.
-    browser.call("Page.navigate", url="about:blank")
-    given = "&".join(f"{name}={value}" for name, value in {"token": TOKEN, **query}.items())
-    browser.call("Page.navigate", url=f"http://127.0.0.1:{server.port}/provenance/?{given}#{way}")
 
 
 def column(browser: Browser, number: int) -> list[str]:
@@ -200,7 +185,10 @@ def test_ten_thousand_results_are_sorted_and_narrowed(
 ) -> None:
     enlarge(server.root / another / DEFAULT, 10_000)
     visit(browser, server, "results", notebook=another)
-    browser.sees("the first 200")
+    browser.sees("the first 100")
+    browser.run("document.querySelector('main > a').click()")
+    browser.sees("the first 400")
+    assert len(column(browser, 3)) == 400
     browser.run("document.querySelector('th a').click()")
     browser.sees("by score")
     assert column(browser, 3)[0] == "10100"

@@ -89,7 +89,7 @@ def test_two_results_of_one_session_are_compared_side_by_side(front: Front) -> N
 def test_ten_thousand_results_are_sorted_and_filtered(front: Front, recorded: Path) -> None:
     enlarge(of_record(front, recorded, "many"), 10_000)
     front.panel("results")
-    front.sees("the first 200")
+    front.sees("the first 100")
     front.browser.run(f"{PANEL}.querySelector('th a').click()")
     front.sees("by score")
     assert front.browser.run(ROWS)[0] == "10100"

@@ -10,6 +10,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from support.browser import Browser
 from support.kernels import environment
 
 TOKEN = "for-this-test-only"
@@ -87,3 +88,11 @@ class Server:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def visit(browser: Browser, server: Server, way: str, **query: str) -> None:
+    """Show the page in a browser, of what the address behind # says."""
+    # Another document each time, as a change behind # alone loads none.
+    browser.call("Page.navigate", url="about:blank")
+    given = "&".join(f"{name}={value}" for name, value in {"token": TOKEN, **query}.items())
+    browser.call("Page.navigate", url=f"http://127.0.0.1:{server.port}/provenance/?{given}#{way}")

@@ -20,6 +20,27 @@ export async function act(method: string, path: string, body: Row = {}): Promise
   return answer(await fetch(url(path), { method, headers, body: JSON.stringify(body) }));
 }
 
+let watched: EventSource | null = null;
+
+/** Be told of one thing, each time that it changes, for as long as more is to be told. */
+export function watch(path: string, tell: (told: Json) => boolean): void {
+  unwatch();
+  const source = (watched = new EventSource(url(path)));
+  source.onmessage = (event): void => {
+    // Ended here, or the browser would ask again for what has come to its end.
+    if (!tell(JSON.parse(event.data as string) as Json)) source.close();
+  };
+}
+
+export function unwatch(): void {
+  watched?.close();
+  watched = null;
+}
+
+export function isWatching(): boolean {
+  return watched !== null;
+}
+
 async function answer(reply: Response): Promise<Json> {
   const found = (await reply.json()) as Json;
   if (!reply.ok) throw new Error(((found as Row)["message"] as string | undefined) ?? reply.statusText);

@@ -89,6 +89,19 @@ export function table(caption: string, heads: Content[], lines: Content[][]): HT
   return make("div", { class: "wide", tabindex: "0", role: "region", "aria-label": caption }, whole);
 }
 
+// How much of a long list is shown at first.
+export const FIRST = "100";
+
+/** What a caption says of a list that may go on. */
+export function first(found: Row[], limit: string): string {
+  return found.length < Number(limit) ? "" : `, the first ${limit}`;
+}
+
+/** The way to more of a list, where there may be. */
+export function more(found: Row[], limit: string, ...way: string[]): Content[] {
+  return found.length < Number(limit) ? [] : [link("more", ...way, String(4 * Number(limit)))];
+}
+
 export function note(text: string): HTMLElement {
   return make("p", {}, text);
 }

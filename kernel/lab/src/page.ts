@@ -1,27 +1,22 @@
 // The page: the address behind # says which panel is shown, and of what.
 
-import { compare } from "./compare.js";
+import { isWatching, unwatch } from "./api.js";
 import { alarm, type Content } from "./dom.js";
-import { lineage } from "./lineage.js";
-import { plots } from "./plots.js";
-import { results } from "./results.js";
-import { stale } from "./stale.js";
-import { trial, trials } from "./trials.js";
-import { isWatching, unwatch, verify } from "./verify.js";
 
 const view = document.querySelector("main")!;
 const state = document.querySelector("#state")!;
 const again = (): void => void show();
 
+// Each is loaded when it is first shown.
 const VIEWS: Record<string, (...way: string[]) => Promise<Content[]>> = {
-  results,
-  trials: () => trials(again),
-  trial: (id) => trial(again, id),
-  compare,
-  lineage,
-  plots,
-  stale,
-  verify: (id) => verify(again, id),
+  results: async (...way) => (await import("./results.js")).results(...way),
+  trials: async (limit) => (await import("./trials.js")).trials(again, limit),
+  trial: async (id) => (await import("./trials.js")).trial(again, id),
+  compare: async (...way) => (await import("./compare.js")).compare(...way),
+  lineage: async (...way) => (await import("./lineage.js")).lineage(...way),
+  plots: async (...way) => (await import("./plots.js")).plots(...way),
+  stale: async (of) => (await import("./stale.js")).stale(of),
+  verify: async (id) => (await import("./verify.js")).verify(again, id),
 };
 let turn = 0;
 let drawn = "";

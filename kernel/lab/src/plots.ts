@@ -38,17 +38,11 @@ export async function plots(metric = "", against = ""): Promise<Content[]> {
   const lines = taken(answer);
   const curves = at(answer, "curves") !== undefined;
   const across = against || (curves ? "step" : "trial, the oldest first");
-  const data = lines.flat().map((each) => [each.of, words(each.x), words(each.y)]);
-  return [
-    pick,
-    picture(`${chosen} against ${across}`, lines, curves, across, chosen),
-    make(
-      "details",
-      {},
-      make("summary", {}, "as a table"),
-      table(`${chosen} against ${across}`, ["of", across, chosen], data),
-    ),
-  ];
+  const data = (): Content[][] => lines.flat().map((each) => [each.of, words(each.x), words(each.y)]);
+  const whole = make("details", {}, make("summary", {}, "as a table"));
+  const unfold = (): void => whole.append(table(`${chosen} against ${across}`, ["of", across, chosen], data()));
+  whole.addEventListener("toggle", unfold, { once: true });
+  return [pick, picture(`${chosen} against ${across}`, lines, curves, across, chosen), whole];
 }
 
 function taken(answer: Json): Line[] {

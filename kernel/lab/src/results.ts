@@ -6,10 +6,13 @@ import {
   at,
   button,
   field,
+  FIRST,
+  first,
   form,
   given,
   link,
   make,
+  more,
   names,
   note,
   rows,
@@ -18,10 +21,8 @@ import {
   type Content,
 } from "./dom.js";
 
-const LIMIT = 200;
-
-export async function results(sort = "", order = "", where = ""): Promise<Content[]> {
-  const query: [string, string][] = [["limit", String(LIMIT)]];
+export async function results(sort = "", order = "", where = "", limit = FIRST): Promise<Content[]> {
+  const query: [string, string][] = [["limit", limit]];
   if (sort) query.push(["sort", sort], ["ascending", String(order === "ascending")]);
   if (where) query.push(["where", where]);
   const narrow = form(
@@ -65,6 +66,11 @@ export async function results(sort = "", order = "", where = ""): Promise<Conten
       ...parameters.map(parameter),
     ];
   });
-  const caption = `Results, ${sort ? `by ${sort}` : "the latest first"}${found.length === LIMIT ? `, the first ${LIMIT}` : ""}`;
-  return [narrow, compare, table(caption, ["", "result", ...[...metrics, ...parameters].map(head)], lines)];
+  const caption = `Results, ${sort ? `by ${sort}` : "the latest first"}${first(found, limit)}`;
+  return [
+    narrow,
+    compare,
+    table(caption, ["", "result", ...[...metrics, ...parameters].map(head)], lines),
+    ...more(found, limit, "results", sort, order, where),
+  ];
 }

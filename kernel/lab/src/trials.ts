@@ -1,13 +1,27 @@
 // Trials: what is noted of each, stars, deletion; and one of them with its cells and outputs.
 
 import { act, ask, url, type Row } from "./api.js";
-import { at, button, field, form, given, link, make, rows, table, words, type Content } from "./dom.js";
+import {
+  at,
+  button,
+  field,
+  FIRST,
+  first,
+  form,
+  given,
+  link,
+  make,
+  more,
+  rows,
+  table,
+  words,
+  type Content,
+} from "./dom.js";
 
-const LIMIT = 200;
 const PICTURES = new Set(["image/png", "image/jpeg", "image/gif", "image/webp"]);
 
-export async function trials(again: () => void): Promise<Content[]> {
-  const found = rows(await ask("trials", [["limit", String(LIMIT)]]));
+export async function trials(again: () => void, limit = FIRST): Promise<Content[]> {
+  const found = rows(await ask("trials", [["limit", limit]]));
   const lines = found.map((each) => {
     const id = words(each["id"]);
     const prefix = words(each["prefix"]);
@@ -37,7 +51,7 @@ export async function trials(again: () => void): Promise<Content[]> {
     ];
   });
   const heads = ["star", "trial", "name", "started (UTC)", "notebook", "kind", "status", "verdict", "", "", ""];
-  return [table("Trials, the latest first", heads, lines)];
+  return [table(`Trials, the latest first${first(found, limit)}`, heads, lines), ...more(found, limit, "trials")];
 }
 
 // Deletion is for good, so it is asked for twice, where the first button was.

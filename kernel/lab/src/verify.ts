@@ -1,18 +1,7 @@
 // Verifying a trial: started, watched, cancelled, and what came of it.
 
-import { act, ask, url, type Json } from "./api.js";
+import { act, ask, watch, type Json } from "./api.js";
 import { alarm, at, button, field, form, given, link, make, note, rows, table, words, type Content } from "./dom.js";
-
-let watched: EventSource | null = null;
-
-export function unwatch(): void {
-  watched?.close();
-  watched = null;
-}
-
-export function isWatching(): boolean {
-  return watched !== null;
-}
 
 export async function verify(again: () => void, of = "latest"): Promise<Content[]> {
   const jobs = rows(await ask("verifications"));
@@ -53,14 +42,10 @@ function job(first: Json, latest: boolean): HTMLElement {
   };
   show(first);
   if (latest && at(first, "state") === "running") {
-    unwatch();
-    const source = (watched = new EventSource(url(`verifications/${words(at(first, "id"))}/events`)));
-    source.onmessage = (event): void => {
-      const told = JSON.parse(event.data as string) as Json;
+    watch(`verifications/${words(at(first, "id"))}/events`, (told) => {
       show(told);
-      // Ended here, or the browser would ask again for what has come to its end.
-      if (at(told, "state") !== "running") source.close();
-    };
+      return at(told, "state") === "running";
+    });
   }
   return place;
 }

@@ -12,6 +12,24 @@ export async function act(method, path, body = {}) {
     const headers = { "Content-Type": "application/json", "X-XSRFToken": decodeURIComponent(token) };
     return answer(await fetch(url(path), { method, headers, body: JSON.stringify(body) }));
 }
+let watched = null;
+/** Be told of one thing, each time that it changes, for as long as more is to be told. */
+export function watch(path, tell) {
+    unwatch();
+    const source = (watched = new EventSource(url(path)));
+    source.onmessage = (event) => {
+        // Ended here, or the browser would ask again for what has come to its end.
+        if (!tell(JSON.parse(event.data)))
+            source.close();
+    };
+}
+export function unwatch() {
+    watched?.close();
+    watched = null;
+}
+export function isWatching() {
+    return watched !== null;
+}
 async function answer(reply) {
     const found = (await reply.json());
     if (!reply.ok)

@@ -64,6 +64,16 @@ export function table(caption, heads, lines) {
     const whole = make("table", {}, make("caption", {}, caption), make("thead", {}, head), make("tbody", {}, ...body));
     return make("div", { class: "wide", tabindex: "0", role: "region", "aria-label": caption }, whole);
 }
+// How much of a long list is shown at first.
+export const FIRST = "100";
+/** What a caption says of a list that may go on. */
+export function first(found, limit) {
+    return found.length < Number(limit) ? "" : `, the first ${limit}`;
+}
+/** The way to more of a list, where there may be. */
+export function more(found, limit, ...way) {
+    return found.length < Number(limit) ? [] : [link("more", ...way, String(4 * Number(limit)))];
+}
 export function note(text) {
     return make("p", {}, text);
 }

@@ -1,9 +1,8 @@
 // Results: sorted by a click, narrowed by a condition, two of them chosen to be compared.
 import { ask } from "./api.js";
-import { address, at, button, field, form, given, link, make, names, note, rows, table, words, } from "./dom.js";
-const LIMIT = 200;
-export async function results(sort = "", order = "", where = "") {
-    const query = [["limit", String(LIMIT)]];
+import { address, at, button, field, FIRST, first, form, given, link, make, more, names, note, rows, table, words, } from "./dom.js";
+export async function results(sort = "", order = "", where = "", limit = FIRST) {
+    const query = [["limit", limit]];
     if (sort)
         query.push(["sort", sort], ["ascending", String(order === "ascending")]);
     if (where)
@@ -45,6 +44,11 @@ export async function results(sort = "", order = "", where = "") {
             ...parameters.map(parameter),
         ];
     });
-    const caption = `Results, ${sort ? `by ${sort}` : "the latest first"}${found.length === LIMIT ? `, the first ${LIMIT}` : ""}`;
-    return [narrow, compare, table(caption, ["", "result", ...[...metrics, ...parameters].map(head)], lines)];
+    const caption = `Results, ${sort ? `by ${sort}` : "the latest first"}${first(found, limit)}`;
+    return [
+        narrow,
+        compare,
+        table(caption, ["", "result", ...[...metrics, ...parameters].map(head)], lines),
+        ...more(found, limit, "results", sort, order, where),
+    ];
 }

@@ -1,14 +1,6 @@
 // Verifying a trial: started, watched, cancelled, and what came of it.
-import { act, ask, url } from "./api.js";
+import { act, ask, watch } from "./api.js";
 import { alarm, at, button, field, form, given, link, make, note, rows, table, words } from "./dom.js";
-let watched = null;
-export function unwatch() {
-    watched?.close();
-    watched = null;
-}
-export function isWatching() {
-    return watched !== null;
-}
 export async function verify(again, of = "latest") {
     const jobs = rows(await ask("verifications"));
     const said = make("div", {});
@@ -44,15 +36,10 @@ function job(first, latest) {
     };
     show(first);
     if (latest && at(first, "state") === "running") {
-        unwatch();
-        const source = (watched = new EventSource(url(`verifications/${words(at(first, "id"))}/events`)));
-        source.onmessage = (event) => {
-            const told = JSON.parse(event.data);
+        watch(`verifications/${words(at(first, "id"))}/events`, (told) => {
             show(told);
-            // Ended here, or the browser would ask again for what has come to its end.
-            if (at(told, "state") !== "running")
-                source.close();
-        };
+            return at(told, "state") === "running";
+        });
     }
     return place;
 }
