@@ -130,8 +130,10 @@ def a_trial(number: int, ids: Ids, shape: Shape = Shape()) -> Iterator[object]:
             stage = STAGES[step * len(STAGES) // (length + 1)]
             yield StageTag(ids(), trial.id, run.id, stage, stage, "comment", run.code_hash, root.id)
         reads = [used] if used in last else []
-        yield Statement(ids(), run.id, 1, 2, 2, "ran", reads, [made], [], [])
-        for name in (made, "features"):
+        names = ("test_size", "n_estimators") if step == 2 else (made,)
+        for at, name in enumerate(names, 1):
+            yield Statement(ids(), run.id, at, at, at, "ran", reads, [name], [], [])
+        for name in dict.fromkeys((*names, made, "features")):
             yield Variable(
                 ids(), run.id, name, "write", "pandas.DataFrame", "DataFrame(4000 rows)",
                 f"{draw.getrandbits(128):032x}", "exact", 960_000, "(4000, 30)",
@@ -142,7 +144,7 @@ def a_trial(number: int, ids: Ids, shape: Shape = Shape()) -> Iterator[object]:
         last |= {made: run.id, "features": run.id}
         if step == 2:
             parameters = [ids(), ids()]
-            named = zip(parameters, ("test_size", "n_estimators"), (test_size, trees), strict=True)
+            named = zip(parameters, names, (test_size, trees), strict=True)
             for each, name, value in named:
                 yield TrackedValue(each, trial.id, run.id, root.id, name, "parameter", value, value)
         if step == length:

@@ -35,6 +35,9 @@ def leave(
     view = registry.view(answer)
     for note in view.notes(answer) if view.notes else ():
         click.echo(visible(note), err=True)
+    told = registry.left_out(answer)
+    if told is not None and (as_json or as_csv or format or output):
+        click.echo(f"provenance: {told}", err=True)
     if output is not None and view.write is not None:
         click.echo(view.write(answer, output))
     if as_json or format == "json":

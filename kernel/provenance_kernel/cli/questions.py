@@ -49,6 +49,9 @@ def question(word: str, *parameters: options.Option) -> Callable[[F], F]:
             if "limit" in given:
                 everything = exits["as_json"] or exits["as_csv"]
                 given["limit"] = _limit(given["limit"], everything)
+                if "measured" in inspect.signature(function).parameters:
+                    # Only data tells it, and it takes all rows of a trial.
+                    given["measured"] = everything
             answer = function(databases.open_named(context), **given)
             said = any(
                 context.get_parameter_source(each) is ParameterSource.COMMANDLINE for each in exits
@@ -73,12 +76,18 @@ def _limit(limit: int | None, everything: bool) -> int | None:
 
 
 @question("list", options.limit("trials"), *options.FILTERS, options.CSV)
-def list_(database: Database, /, limit: int | None = None, **filters: str | None) -> TrialList:
+def list_(
+    database: Database,
+    /,
+    limit: int | None = None,
+    measured: bool = True,
+    **filters: str | None,
+) -> TrialList:
     """List trials, the latest first."""
     from provenance_kernel.trials.query.filters import Filters
     from provenance_kernel.trials.query.listing import list_trials
 
-    return list_trials(database, limit, Filters(**filters))
+    return list_trials(database, limit, Filters(**filters), measured=measured)
 
 
 @question("show", options.TRIAL, options.CSV)

@@ -21,7 +21,7 @@ from provenance_kernel.display import (
     tables,
     verification,
 )
-from provenance_kernel.display.blocks import WIDTH, Block
+from provenance_kernel.display.blocks import WIDTH, Block, Line
 from provenance_kernel.trials.answer import Answer
 from provenance_kernel.trials.query.results import flat
 
@@ -86,7 +86,18 @@ def view(answer: Answer) -> View:
 
 def text(answer: Answer, width: int = WIDTH, colour: bool = False) -> str:
     """Return an answer for a terminal of so many columns."""
-    return blocks.text(view(answer).blocks(answer), width, colour)
+    return blocks.text(_blocks(answer), width, colour)
+
+
+def left_out(answer: Answer) -> str | None:
+    """Return what an answer says that it does not have."""
+    found: str | None = getattr(answer, "left_out", None)
+    return found
+
+
+def _blocks(answer: Answer) -> list[Block]:
+    told = left_out(answer)
+    return [*view(answer).blocks(answer), *([Line(told, "warn")] if told else ())]
 
 
 def bundle(answer: Answer) -> dict[str, str]:
@@ -94,7 +105,7 @@ def bundle(answer: Answer) -> dict[str, str]:
     chosen = view(answer)
     if chosen.bundle is not None:
         return chosen.bundle(answer)
-    shown = chosen.blocks(answer)
+    shown = _blocks(answer)
     return {"text/plain": blocks.text(shown), "text/html": blocks.html(shown)}
 
 

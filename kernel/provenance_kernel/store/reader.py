@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import fields
 from datetime import datetime
-from functools import reduce
-from operator import or_
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from peewee import SQL, Database, fn
 
@@ -22,11 +20,14 @@ from provenance_kernel.records import (
     StageTag,
     TrackedValue,
     Trial,
+    Variable,
 )
 from provenance_kernel.store.border import as_stored, note, records
 from provenance_kernel.store.models import table
 
 T = TypeVar("T")
+# The first and the last position of runs.
+Span: TypeAlias = tuple[int, int]
 
 # What one statement may ask for by key.
 KEYS = 500
@@ -144,35 +145,60 @@ def of_trial(
     trial_id: str,
     *,
     without: Collection[str] = (),
-    until: int | None = None,
+    runs: Span | None = None,
     questions: bool = False,
 ) -> list[T]:
     """Return all of a kind that a trial has, in the order in which it was made.
 
-    Cell runs come by their position, up to `until`, and those that only asked if `questions`; what
-    hangs on cell runs, likewise. The columns in `without` are not read; they are None.
+    Cell runs come by their position, of those in `runs`, and those that only asked if `questions`;
+    what hangs on cell runs, likewise. The columns in `without` are not read; they are None.
     """
     row, run = table(record), table(CellRun)
-    query = select(record, without).where(_is_of_trial(record, trial_id))
-    out = [] if questions else [run.kind == "question"]
-    out += [] if until is None else [run.position > until]
+    query = select(record, without)
     if record is CellRun:
-        query = query.where(*(~each for each in out))
-    elif out and (until is not None or record in _OF_TRIALS):
-        # The few that are left out are asked for, not the many that stay.
-        left_out = run.select(run.id).where(run.trial_id == trial_id, reduce(or_, out))
-        query = query.where(row.cell_run_id.not_in(left_out) | row.cell_run_id.is_null())
+        query = query.where(*_runs(trial_id, runs, questions))
+    elif record not in _OF_TRIALS:
+        query = query.where(row.cell_run_id.in_(_run_ids(trial_id, runs, questions)))
+    else:
+        query = query.where(row.trial_id == trial_id)
+        if runs is not None:
+            among = row.cell_run_id.in_(_run_ids(trial_id, runs, questions))
+            query = query.where(among | row.cell_run_id.is_null())
+        elif not questions:
+            # The few that are left out are asked for, not the many that stay.
+            asked = run.select(run.id).where(run.trial_id == trial_id, run.kind == "question")
+            query = query.where(row.cell_run_id.not_in(asked) | row.cell_run_id.is_null())
     return records(database, record, query.order_by(row.position if record is CellRun else row.id))
 
 
-def own_calls(database: Database, trial_id: str) -> list[Activation]:
+def own_calls(database: Database, trial_id: str, runs: Span | None = None) -> list[Activation]:
     """Return the calls that a trial's cells made at their own level, in the order they began."""
     call, root = table(Activation), table(Activation).alias()
-    roots = root.select(root.id).where(
-        root.cell_run_id.in_(_runs(trial_id)), root.parent_id.is_null()
-    )
-    query = select(Activation).where(_is_of_trial(Activation, trial_id), call.parent_id.in_(roots))
+    ids = _run_ids(trial_id, runs, questions=True)
+    roots = root.select(root.id).where(root.cell_run_id.in_(ids), root.parent_id.is_null())
+    query = select(Activation).where(call.cell_run_id.in_(ids), call.parent_id.in_(roots))
     return records(database, Activation, query.order_by(call.id))
+
+
+def last_made(database: Database, trial_id: str, name: str, until: int) -> int | None:
+    """Return the position of the last run of a trial that bound, changed or tracked a name."""
+    run, variable, value = table(CellRun), table(Variable), table(TrackedValue)
+    made = variable.select(variable.id).where(
+        variable.cell_run_id == run.id,
+        variable.name == name,
+        variable.access.in_(("write", "mutate")),
+    )
+    tracked = value.select(value.id).where(
+        value.trial_id == trial_id, value.cell_run_id == run.id, value.name == name
+    )
+    for each in (made, tracked):
+        query = run.select(run.position).where(
+            *_runs(trial_id, (1, until), questions=False), fn.EXISTS(each)
+        )
+        position = query.order_by(run.position.desc()).limit(1).scalar(database)
+        if position is not None:
+            return int(position)
+    return None
 
 
 def codes(database: Database, hashes: Iterable[str]) -> dict[str, Code]:
@@ -291,13 +317,16 @@ def latest(query: Any) -> Any:
     return query.order_by(trial.started_at.desc(), trial.id.desc())
 
 
-def _runs(trial_id: str) -> Any:
+def _runs(trial_id: str, span: Span | None, questions: bool) -> Iterator[Any]:
+    """Give the conditions for a trial's runs."""
     run = table(CellRun)
-    return run.select(run.id).where(run.trial_id == trial_id)
+    yield run.trial_id == trial_id
+    if span is not None:
+        yield run.position.between(*span)
+    if not questions:
+        yield run.kind == "cell"
 
 
-def _is_of_trial(record: type, trial_id: str) -> Any:
-    row = table(record)
-    if record in _OF_TRIALS:
-        return row.trial_id == trial_id
-    return row.cell_run_id.in_(_runs(trial_id))
+def _run_ids(trial_id: str, span: Span | None, questions: bool) -> Any:
+    run = table(CellRun)
+    return run.select(run.id).where(*_runs(trial_id, span, questions))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -48,11 +48,48 @@ OUTSIDE = "changed outside of any cell"
 _WEIGHT = {"outside": 0, "read": 1, "mutate": 2, "write": 3}
 
 
+# Of a trial with more runs, a question about it looks at so many.
+MOST_RUNS = 3000
+
+
 @dataclass(frozen=True, slots=True)
 class TrialAt(Trial):
-    """A trial as it stood after the cell run at position `until`."""
+    """A trial as it stood after the cell run at position `until`; looked at from `first` on."""
 
     until: int = 0
+    first: int = 1
+
+    @property
+    def left_out(self) -> str | None:
+        """What is said where runs before are left out."""
+        return f"only runs {self.first} to {self.until} are looked at" if self.first > 1 else None
+
+
+def bounded(
+    database: Database, trial: Trial, name: str | None = None, most: int = MOST_RUNS
+) -> Trial:
+    """Return a trial, or of one with more runs than `most` the last; around where a name was made.
+
+    A person names a trial as it stood earlier to see what is before.
+    """
+    last = trial.until if isinstance(trial, TrialAt) else reader.last_position(database, trial.id)
+    if last <= most:
+        return trial
+    made = None if name is None else reader.last_made(database, trial.id, name, last)
+    until = last if made is None else min(last, max(made + most // 4, most))
+    return at(trial, until, until - most + 1)
+
+
+def at(trial: Trial, until: int, first: int = 1) -> TrialAt:
+    """Return a trial as it stood after a run."""
+    values = {each.name: getattr(trial, each.name) for each in fields(Trial)}
+    return TrialAt(**values, until=until, first=first)
+
+
+def left_out(*trials: Trial) -> str | None:
+    """Return what is said of trials of which not all runs are looked at; None where all are."""
+    told = {f"trial {x.id[:8]}": x.left_out for x in trials if isinstance(x, TrialAt)}
+    return "; ".join(f"of {who} {what}" for who, what in told.items() if what) or None
 
 
 def of_trial(
@@ -68,10 +105,13 @@ def of_trial(
     What cells that only asked left is none of it, unless `questions`, nor is what came after the
     moment that is meant.
     """
-    until = trial.until if isinstance(trial, TrialAt) else None
     return reader.of_trial(
-        database, record, trial.id, without=without, until=until, questions=questions
+        database, record, trial.id, without=without, runs=_span(trial), questions=questions
     )
+
+
+def _span(trial: Trial) -> reader.Span | None:
+    return (trial.first, trial.until) if isinstance(trial, TrialAt) else None
 
 
 @dataclass(frozen=True)
@@ -188,7 +228,7 @@ def read_history(
         for name, kind in _PARTS.items()
     }
     if calls:
-        parts["calls"] = _by_run(reader.own_calls(database, trial.id))
+        parts["calls"] = _by_run(reader.own_calls(database, trial.id, _span(trial)))
     runs = []
     for head in heads:
         values: dict[str, Any] = {name: getattr(head, name) for name in CellRun.__slots__}

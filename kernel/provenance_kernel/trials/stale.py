@@ -22,7 +22,7 @@ from provenance_kernel.errors import NotebookError
 from provenance_kernel.fingerprint.source import ast_hash
 from provenance_kernel.records import Trial
 from provenance_kernel.trials.answer import Answer, Tabular, plain
-from provenance_kernel.trials.history import History, Run, read_history
+from provenance_kernel.trials.history import History, Run, bounded, left_out, read_history
 from provenance_kernel.trials.query.naming import find_trial, project_folder
 from provenance_kernel.trials.source import first_line
 
@@ -51,13 +51,15 @@ class StaleCell:
 class Stale(Answer, Tabular):
     """The stale cells of a trial, in the order in which they last ran.
 
-    `cells` counts all cells, and `edits` tells whether it is known which were edited since.
+    `cells` counts all cells, and `edits` tells whether it is known which were edited since;
+    `left_out` says which runs were not looked at, if there are so many.
     """
 
     trial: str
     stale: tuple[StaleCell, ...]
     cells: int
     edits: bool
+    left_out: str | None = None
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a row for each stale cell."""
@@ -82,6 +84,7 @@ def stale_cells(
         ),
         cells=len(looked.cells.last),
         edits=looked.sources is not None,
+        left_out=left_out(looked.trial),
     )
 
 
@@ -101,6 +104,7 @@ class Looked:
 def look(database: Database, trial: str | Trial, sources: Mapping[str, str] | None) -> Looked:
     """Return the cells of a trial, and which are stale, as `stale_cells` tells."""
     found = trial if isinstance(trial, Trial) else find_trial(database, trial)
+    found = bounded(database, found)
     history = read_history(database, found, calls=False)
     if sources is None:
         sources = _saved_sources(found.notebook)

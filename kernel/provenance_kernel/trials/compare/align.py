@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from heapq import merge
+from itertools import islice
 from typing import Literal
 
 from provenance_kernel.trials.history import Run
@@ -132,9 +134,22 @@ def _similar(
     left = {at: _tokens(ours[at]) for at in free_a}
     right = {at: _tokens(theirs[at]) for at in free_b}
     scale = len(theirs) / max(len(ours), 1)
-    near = sorted((abs(at_a * scale - at_b), at_a, at_b) for at_a in left for at_b in right)
+    places = sorted(right)
+
+    def nearest(at_a: int) -> Iterator[tuple[float, int, int]]:
+        after = bisect_left(places, at_a * scale)
+        before = after - 1
+        while before >= 0 or after < len(places):
+            found = [
+                (abs(at_a * scale - places[at]), at_a, places[at])
+                for at in (before, after)
+                if 0 <= at < len(places)
+            ]
+            yield (first := min(found))
+            before, after = (before - 1, after) if first[2] < at_a * scale else (before, after + 1)
+
     scored = []
-    for distance, at_a, at_b in near[:_PAIRS]:
+    for distance, at_a, at_b in islice(merge(*map(nearest, left)), _PAIRS):
         if (ratio := _ratio(left[at_a], right[at_b])) >= _LIKENESS:
             scored.append((-ratio, distance, at_a, at_b))
     return [(at_a, at_b) for _, _, at_a, at_b in sorted(scored)]

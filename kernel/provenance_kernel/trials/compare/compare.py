@@ -21,7 +21,7 @@ from provenance_kernel.trials.compare.differences import (
     VariableChange,
 )
 from provenance_kernel.trials.compare.divergence import Divergence, Divergences
-from provenance_kernel.trials.history import History, read_history
+from provenance_kernel.trials.history import History, bounded, left_out, read_history
 from provenance_kernel.trials.query import naming
 from provenance_kernel.trials.source import first_line
 from provenance_kernel.types import Json, Role, RunStatus
@@ -133,7 +133,8 @@ class Side:
 class Comparison(Tabular, Answer):
     """Two trials; what is equal is left out unless `everything` was asked for.
 
-    `equal_cells` counts the cells that are left out because nothing differs.
+    `equal_cells` counts the cells that are left out because nothing differs; `left_out` says which
+    runs were not looked at, if there are so many.
     """
 
     a: Side
@@ -145,6 +146,7 @@ class Comparison(Tabular, Answer):
     equal_cells: int
     environment: tuple[ValueChange, ...]
     packages: tuple[ValueChange, ...]
+    left_out: str | None = None
 
     def rows(self) -> list[dict[str, Any]]:
         """Return each difference as a row: what, where, name, both values."""
@@ -174,11 +176,17 @@ class Comparisons(Tabular, Answer):
         """Return each difference as a row, with the trial that it is of."""
         return [{"trial": each.b.id, **row} for each in self.comparisons for row in each.rows()]
 
+    @property
+    def left_out(self) -> str | None:
+        """Which runs were not looked at, if there are so many."""
+        told = (each.left_out for each in self.comparisons)
+        return "; ".join(dict.fromkeys(filter(None, told))) or None
+
 
 def compare(database: Database, a: Trial, b: Trial, everything: bool = False) -> Comparison:
     """Return what differs between two trials, cell by cell and value by value."""
     ids = naming.prefixes(database, [a.id, b.id])
-    one, other = (read_history(database, each, profiles=True) for each in (a, b))
+    one, other = (_read(database, each) for each in (a, b))
     return _compare(one, other, ids, everything)
 
 
@@ -187,12 +195,13 @@ def compare_many(
 ) -> Comparisons:
     """Return what differs between a trial and each of several others."""
     ids = naming.prefixes(database, [each.id for each in (base, *others)])
-    first = read_history(database, base, profiles=True)
-    found = tuple(
-        _compare(first, read_history(database, each, profiles=True), ids, everything)
-        for each in others
-    )
+    first = _read(database, base)
+    found = tuple(_compare(first, _read(database, each), ids, everything) for each in others)
     return Comparisons(_side(base, ids), found)
+
+
+def _read(database: Database, trial: Trial) -> History:
+    return read_history(database, bounded(database, trial), profiles=True)
 
 
 def _side(trial: Trial, prefixes: Mapping[str, str]) -> Side:
@@ -219,6 +228,7 @@ def _compare(a: History, b: History, prefixes: Mapping[str, str], everything: bo
         _values(a.packages, b.packages, everything)
         if everything or (a.environment and b.environment)
         else (),
+        left_out(a.trial, b.trial),
     )
 
 

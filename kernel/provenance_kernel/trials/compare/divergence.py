@@ -8,8 +8,10 @@ where something differs at them that does not follow from what differed before.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from provenance_kernel.records import FileAccess, Variable
 from provenance_kernel.trials.compare import differences
@@ -25,6 +27,8 @@ from provenance_kernel.trials.compare.causes import (
 from provenance_kernel.trials.compare.differences import Verdict
 from provenance_kernel.trials.history import History, Run
 from provenance_kernel.trials.source import first_line
+
+Held: TypeAlias = Variable | FileAccess
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,7 @@ class Divergences:
     def __init__(self, a: History, b: History, pairs: list[CellPair]) -> None:
         self._a, self._b = a, b
         self._links = links_of(a) | links_of(b)
+        self._left_a, self._left_b = _left(a), _left(b)
         self._partners: Partners = {}
         for pair in pairs:
             if pair.a is None or pair.b is None:
@@ -157,15 +162,10 @@ class Divergences:
     def _verdicts(self, point: Waypoint, name: str) -> set[Verdict]:
         """Compare what the runs left in a name; what one alone left, with all the other trial's."""
         ours, theirs = (
-            [run] if run is not None and _held(run, name) else history.runs
-            for run, history in ((point.a, self._a), (point.b, self._b))
+            everything.get(name, []) if run is None or (own := _held(run, name)) is None else [own]
+            for run, everything in ((point.a, self._left_a), (point.b, self._left_b))
         )
-        return {
-            _same(mine, its)
-            for mine in (_held(one, name) for one in ours)
-            for its in (_held(other, name) for other in theirs)
-            if mine is not None and its is not None
-        }
+        return {_same(mine, its) for mine in ours for its in theirs}
 
     def _closure(self, run: str, name: str) -> dict[str, set[str]]:
         """Return the runs that a value came from, its own included, with the names that count.
@@ -183,7 +183,7 @@ class Divergences:
         return needed
 
 
-def _held(run: Run, name: str) -> Variable | FileAccess | None:
+def _held(run: Run, name: str) -> Held | None:
     """Return what a run left in a name, or in a file that it wrote."""
     path = name.removeprefix(FILE)
     if path == name:
@@ -191,7 +191,18 @@ def _held(run: Run, name: str) -> Variable | FileAccess | None:
     return next((each for each in run.files if each.path == path and each.written), None)
 
 
-def _same(one: Variable | FileAccess, other: Variable | FileAccess) -> Verdict:
+def _left(history: History) -> dict[str, list[Held]]:
+    """Return what all runs left, by name, and by path the files that they wrote."""
+    found: dict[str, list[Held]] = defaultdict(list)
+    for run in history.runs:
+        names = [*run.left, *{FILE + each.path: None for each in run.files if each.written}]
+        for name in names:
+            if (held := _held(run, name)) is not None:
+                found[name].append(held)
+    return found
+
+
+def _same(one: Held, other: Held) -> Verdict:
     if isinstance(one, Variable) and isinstance(other, Variable):
         return differences.same_value(one, other)
     a, b = ((isinstance(x, FileAccess) and x.digest_after) or None for x in (one, other))

@@ -16,7 +16,7 @@ from peewee import Database
 
 from provenance_kernel.records import Statement, Trial
 from provenance_kernel.trials.answer import Answer
-from provenance_kernel.trials.history import OUTSIDE, History, Run, read_history
+from provenance_kernel.trials.history import OUTSIDE, History, Run, bounded, left_out, read_history
 from provenance_kernel.trials.query.naming import find_trial
 from provenance_kernel.trials.slicing.slice import target
 from provenance_kernel.trials.slicing.text import texts_of
@@ -63,7 +63,8 @@ class Edge:
 class Lineage(Answer):
     """Where a value came from and what came of it. `root` is the id of the value's node.
 
-    `folded` is the number of nodes that were folded into stages, or None.
+    `folded` is the number of nodes that were folded into stages, or None; `left_out` says which
+    runs were not looked at, if there are so many.
     """
 
     trial: str
@@ -74,6 +75,7 @@ class Lineage(Answer):
     edges: tuple[Edge, ...]
     folded: int | None = None
     stages: tuple[str, ...] = field(default=())
+    left_out: str | None = None
 
 
 def lineage_of(
@@ -85,6 +87,7 @@ def lineage_of(
     trial does not have, naming the closest.
     """
     found = trial if isinstance(trial, Trial) else find_trial(database, trial)
+    found = bounded(database, found, name)
     history = read_history(database, found)
     variable, index = target(history, name)
     graph = _Graph(history)
@@ -103,6 +106,7 @@ def lineage_of(
         edges=edges,
         folded=folded,
         stages=tuple(dict.fromkeys(stage for run in history.runs for stage in run.stages[:1])),
+        left_out=left_out(found),
     )
 
 

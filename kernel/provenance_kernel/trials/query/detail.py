@@ -21,7 +21,7 @@ from provenance_kernel.records import (
 from provenance_kernel.store import reader, reruns
 from provenance_kernel.trials.answer import Answer, Tabular, plain
 from provenance_kernel.trials.compare.differences import shows_another
-from provenance_kernel.trials.history import of_trial
+from provenance_kernel.trials.history import bounded, left_out, of_trial
 from provenance_kernel.trials.query.listing import CellRunSummary, list_cell_runs
 from provenance_kernel.trials.query.naming import prefixes
 
@@ -62,7 +62,11 @@ class Since:
 
 @dataclass(frozen=True)
 class TrialDetail(Tabular, Answer):
-    """A trial, its cell runs in order, what it tracked, met and drew, and its last verification."""
+    """A trial, its cell runs in order, what it tracked, met and drew, and its last verification.
+
+    `left_out` says which runs are not in it, if there are so many: a trial as it stood earlier has
+    those before.
+    """
 
     trial: Trial
     runs: tuple[CellRunSummary, ...]
@@ -72,6 +76,7 @@ class TrialDetail(Tabular, Answer):
     events: tuple[Event, ...] = ()
     draws: tuple[Draw, ...] = ()
     inputs: tuple[Input, ...] = ()
+    left_out: str | None = None
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a row for each cell run, as JSON and CSV have it."""
@@ -88,6 +93,7 @@ class TrialDetail(Tabular, Answer):
 
 def show_trial(database: Database, trial: Trial) -> TrialDetail:
     """Return a trial with its cell runs, tracked values, events, random numbers and inputs."""
+    trial = bounded(database, trial)
     outputs: dict[str, list[Output]] = {}
     for each in of_trial(database, Output, trial):
         outputs.setdefault(each.cell_run_id, []).append(each)
@@ -106,6 +112,7 @@ def show_trial(database: Database, trial: Trial) -> TrialDetail:
         events,
         _draws(database, trial, positions, events),
         _inputs(database, trial, positions),
+        left_out(trial),
     )
 
 
@@ -121,7 +128,7 @@ def _since(database: Database, trial: Trial, runs: Sequence[CellRun]) -> Since |
     )
     # What was not recorded is no difference.
     names = sorted({*ours, *theirs}) if ours and theirs else ()
-    last = {each.code_hash: each for each in of_trial(database, CellRun, before)}
+    last = {each.code_hash: each for each in of_trial(database, CellRun, bounded(database, before))}
     shown = {each.code_hash: each for each in runs if each.code_hash in last}
     return Since(
         before.id,

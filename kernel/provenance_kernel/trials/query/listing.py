@@ -24,7 +24,8 @@ class TrialSummary:
     """A trial in a list: what it is, and how many of its cell runs had each status.
 
     `prefix` is the shortest that names it alone, `verdict` that of its last verification, and
-    `metrics` are as they were tracked last; of the database it takes about `nbytes`.
+    `metrics` are as they were tracked last; of the database it takes about `nbytes`, which is None
+    where it was not measured.
     """
 
     trial: Trial
@@ -33,7 +34,7 @@ class TrialSummary:
     verdict: Verdict | None = None
     metrics: Mapping[str, Json] = field(default_factory=dict)
     note: Note | None = None
-    nbytes: int = 0
+    nbytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +71,13 @@ class TrialList(Tabular, Answer):
 
 
 def list_trials(
-    database: Database, limit: int | None = None, filters: Filters | None = None
+    database: Database,
+    limit: int | None = None,
+    filters: Filters | None = None,
+    *,
+    measured: bool = True,
 ) -> TrialList:
-    """Return the trials that pass the filters, the latest first.
+    """Return the trials that pass the filters, the latest first, `measured` if wanted.
 
     Raises `SettingError` for a filter that cannot be understood.
     """
@@ -84,7 +89,7 @@ def list_trials(
     listed = [trial.id for trial in found]
     counts, named = reader.cell_run_counts(database, listed), prefixes(database, listed)
     verified = reruns.verifications(database, listed)
-    notes, nbytes = reader.notes(database, listed), sizes(database, listed)
+    notes, nbytes = reader.notes(database, listed), sizes(database, listed) if measured else {}
     metrics = {
         trial: {name: stored(*value) for name, value in last.items()}
         for trial, last in tracked_values.last_metrics(database, listed).items()
@@ -97,7 +102,7 @@ def list_trials(
             verified[trial.id].verdict if trial.id in verified else None,
             metrics[trial.id],
             notes.get(trial.id),
-            nbytes[trial.id],
+            nbytes.get(trial.id),
         )
         for trial in found
     )

@@ -7,7 +7,6 @@ import sqlite3
 from collections.abc import Iterable
 from contextlib import suppress
 from contextvars import ContextVar
-from dataclasses import fields
 from pathlib import Path, PurePath
 
 from peewee import Database, PeeweeException
@@ -23,7 +22,7 @@ from provenance_kernel.store.database import (
     sqlite_path,
 )
 from provenance_kernel.store.owners import mark_died
-from provenance_kernel.trials.history import TrialAt
+from provenance_kernel.trials.history import TrialAt, at
 
 _LATEST = re.compile(r"latest(?:~(\d+))?")
 _AT = re.compile(r"(.*)@\s*(\d{1,9})\s*", re.DOTALL)
@@ -151,8 +150,7 @@ def _at(database: Database, trial: Trial, name: str, position: int) -> TrialAt:
     if not 1 <= position <= last:
         runs = f"its cell runs are 1 to {last}" if last else "it has no cell runs"
         raise TrialNotFound(f"{name}: {runs}")
-    values = {each.name: getattr(trial, each.name) for each in fields(Trial)}
-    return TrialAt(**values, until=position)
+    return at(trial, position)
 
 
 def _closest(database: Database, text: str) -> str:

@@ -19,7 +19,7 @@ from provenance_kernel.dataflow.statements.harmless import PICTURES
 from provenance_kernel.errors import SettingError
 from provenance_kernel.records import Trial, Variable
 from provenance_kernel.trials.answer import Answer
-from provenance_kernel.trials.history import OUTSIDE, History, read_history
+from provenance_kernel.trials.history import OUTSIDE, History, bounded, left_out, read_history
 from provenance_kernel.trials.query.naming import find_trial
 from provenance_kernel.trials.slicing.steps import Step, Steps, read_steps
 from provenance_kernel.trials.source import code_lines
@@ -98,6 +98,7 @@ def slice_of(database: Database, name: str, trial: str | Trial = "latest") -> Sl
     Raises `SettingError` for a name that the trial does not have, naming the closest.
     """
     found = trial if isinstance(trial, Trial) else find_trial(database, trial)
+    found = bounded(database, found, name)
     history = read_history(database, found)
     variable, index = target(history, name)
     steps, included = sliced(history, variable, index)
@@ -114,6 +115,9 @@ def slice_of(database: Database, name: str, trial: str | Trial = "latest") -> Sl
     if not any(each.digest for one in history.runs for each in one.variables):
         steps.unvouched = True
         reasons["no value was examined, so what was left out may have changed something"] = None
+    if (why := left_out(found)) is not None:
+        steps.unvouched = True
+        reasons[why] = None
     kept = {history.runs[step.run].position for step in included}
     return Slice(
         trial=found.id,
