@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
@@ -72,6 +73,16 @@ def test_compare_shows_differences_by_stage(ask: Ask) -> None:
         "    fit(lr)  0.1  → 0.2",
     ]
     assert result.exit_code == 0
+
+
+@pytest.mark.usefixtures("pair")
+def test_compare_writes_a_page(ask: Ask, tmp_path: Path) -> None:
+    assert ask("compare", OLD, NEW, "--output", str(tmp_path / "c.html")).exit_code == 0
+    page = (tmp_path / "c.html").read_text()
+    assert "<td><pre>lr = 0.1</pre></td><td><pre>lr = 0.2</pre></td>" in page
+    several = ask("compare", OLD, NEW, OLD, "--output", str(tmp_path / "d.html"))
+    assert several.exit_code == 0
+    assert "base 019a0000" in (tmp_path / "d.html").read_text()
 
 
 @pytest.mark.usefixtures("pair")

@@ -172,7 +172,7 @@ def _report(attack: str) -> Report:
         notes=(attack,),
         denied=(attack,),
         packages={f"{attack}\n--index-url": attack, "numpy": "2.0"},
-        sides=(Sides(1, (attack, attack), ((attack, attack, attack),), (shown, (PICTURE,))),),
+        sides=(Sides("1", (attack, attack), ((attack, attack, attack),), (shown, (PICTURE,))),),
     )
 
 
@@ -197,6 +197,19 @@ def test_files_of_a_verification(attack: str) -> None:
     assert ElementTree.fromstring(junit).find("testsuite/testcase/failure") is not None
     lines = [line for line in reports.lock([report]).splitlines() if not line.startswith("#")]
     assert lines == ["numpy==2.0"]
+
+
+def test_pages_of_comparisons(attack: str, tmp_path: Path) -> None:
+    pages = [each for each in _answers(attack) if type(each).__name__.startswith("Comparison")]
+    for answer in pages:
+        write = registry.view(answer).write
+        assert write is not None
+        write(answer, tmp_path / "c.html")
+        page = (tmp_path / "c.html").read_text()
+        assert not ACTS.search(page)
+        shown = Page()
+        shown.feed(page[page.index("<body") : page.index("</body")])
+    assert len(pages) == 3
 
 
 def test_displays(attack: str) -> None:

@@ -109,6 +109,8 @@ def show(database: Database, /, trial: str = "latest") -> TrialDetail:
         shell_complete=completion.trials,
     ),
     click.option("--all", "everything", is_flag=True, help="Show what is equal, too."),
+    options.output("Write a page there with both sides of what differs.", ".html"),
+    options.FORCE,
     options.CSV,
 )
 def compare(

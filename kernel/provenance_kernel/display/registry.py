@@ -17,6 +17,7 @@ from provenance_kernel.display import (
     detail,
     lineage,
     plot,
+    reports,
     script,
     tables,
     verification,
@@ -61,8 +62,15 @@ VIEWS: dict[str, View] = {
         tables.values, data=tables.value_rows, rows=tables.value_rows, columns=tables.VALUE
     ),
     "Results": View(tables.results, data=_ROWS, rows=flat),
-    "Comparison": View(changes.comparison, rows=_ROWS, columns=_DIFFERENCE),
-    "Comparisons": View(changes.comparisons, rows=_ROWS, columns=("trial", *_DIFFERENCE)),
+    "Comparison": View(
+        changes.comparison, rows=_ROWS, columns=_DIFFERENCE, write=reports.write_comparison
+    ),
+    "Comparisons": View(
+        changes.comparisons,
+        rows=_ROWS,
+        columns=("trial", *_DIFFERENCE),
+        write=reports.write_comparisons,
+    ),
     "Lineage": View(
         lineage.tree, lineage.bundle, formats={"mermaid": lineage.mermaid, "dot": lineage.dot}
     ),

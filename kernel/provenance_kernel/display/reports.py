@@ -1,20 +1,22 @@
-"""Verifications as files: a page that stands for itself, JUnit's XML, and requirements."""
+"""Answers as files: pages that stand for themselves, and JUnit's XML and requirements."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from provenance_kernel.display import blocks, verification
+from provenance_kernel.display import blocks, changes, verification
 from provenance_kernel.display.blocks import Block, CodeBlock, Line
 from provenance_kernel.display.terminal import visible
 
 if TYPE_CHECKING:
-    from provenance_kernel.verify.report import Report, Sides, StageVerdict
+    from provenance_kernel.trials.compare.compare import Comparison, Comparisons
+    from provenance_kernel.trials.compare.sides import Sides
+    from provenance_kernel.verify.report import Report, StageVerdict
 
 _PINNED = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?==[A-Za-z0-9][A-Za-z0-9.!+_-]*")
 _PICTURES = ("image/png", "image/jpeg", "image/gif", "image/svg+xml")
@@ -39,12 +41,34 @@ def title(answer: Report) -> str:
 
 def page(answers: Sequence[Report]) -> str:
     """Return verifications as one HTML page that loads nothing and runs nothing."""
-    parts = [_section(each) for each in answers]
+    return _page("Verification", [_section(each) for each in answers])
+
+
+def write_comparison(answer: Comparison, path: Path) -> str:
+    """Write what differs between two trials as a page; return what to say of it."""
+    return _write(path, changes.comparison(answer), [answer])
+
+
+def write_comparisons(answer: Comparisons, path: Path) -> str:
+    """Write what differs between trials as a page; return what to say of it."""
+    return _write(path, changes.comparisons(answer), answer.comparisons)
+
+
+def _write(path: Path, shown: Sequence[Block], answers: Iterable[Comparison]) -> str:
+    parts = [blocks.html(shown)]
+    for each in answers:
+        for found in each.sides():
+            parts.append(blocks.html([Line(f"run {found.cell}", "head")]) + _sides(found))
+    path.write_text(_page("Comparison", parts), encoding="utf-8")
+    return f"{path}: written"
+
+
+def _page(title: str, parts: Iterable[str]) -> str:
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
         "style-src 'unsafe-inline'; img-src data:\">"
-        f"<title>Verification</title><style>{_STYLE}</style></head>"
+        f"<title>{title}</title><style>{_STYLE}</style></head>"
         f"<body><main>{''.join(parts)}</main></body></html>\n"
     )
 
@@ -55,7 +79,7 @@ def _section(answer: Report) -> str:
     sides = {each.cell: each for each in answer.sides}
     for run, code in {each.cell: each.code for each in answer.findings if each.code}.items():
         told: list[Block] = [Line(f"run {run}", "head"), CodeBlock(tuple(code.splitlines()))]
-        parts.append(blocks.html(told) + (_sides(sides[run]) if run in sides else ""))
+        parts.append(blocks.html(told) + (_sides(sides[str(run)]) if str(run) in sides else ""))
     if answer.packages:
         versions = (f"{name} {version}" for name, version in sorted(answer.packages.items()))
         parts.append(blocks.html([Line("packages", "head"), Line(", ".join(versions))]))
@@ -63,9 +87,11 @@ def _section(answer: Report) -> str:
 
 
 def _sides(found: Sides) -> str:
-    """Return a cell's values, and what it showed, once and again."""
+    """Return the code of two runs, if it differs, their values, and what they showed."""
     head = "".join(f"<th>{blocks.marked(each)}</th>" for each in ("", *found.of))
     rows = ["".join(f"<td>{blocks.marked(each)}</td>" for each in row) for row in found.values]
+    if found.code:
+        rows.insert(0, "<td></td>" + "".join(f"<td>{_text(each)}</td>" for each in found.code))
     if any(found.outputs):
         shown = ("".join(_output(*each) for each in side) for side in found.outputs)
         rows.append("<td></td>" + "".join(f"<td>{each}</td>" for each in shown))
@@ -76,8 +102,11 @@ def _sides(found: Sides) -> str:
 def _output(mime: str, data: str) -> str:
     if mime in _PICTURES and _BASE64.fullmatch(data):
         return f'<img alt="a picture" src="data:{mime};base64,{"".join(data.split())}">'
-    told = (blocks.marked(line) for line in data.splitlines())
-    return "<pre>" + "\n".join(told) + "</pre>"
+    return _text(data)
+
+
+def _text(data: str) -> str:
+    return "<pre>" + "\n".join(blocks.marked(line) for line in data.splitlines()) + "</pre>"
 
 
 def junit(answers: Sequence[Report]) -> str:

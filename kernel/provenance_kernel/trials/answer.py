@@ -46,7 +46,8 @@ class Answer:
         """Return the answer as JSON has it: times as ISO text, records as dicts."""
         if not dataclasses.is_dataclass(self):
             raise TypeError(f"{type(self).__name__} is no record")
-        return {each.name: plain(getattr(self, each.name)) for each in dataclasses.fields(self)}
+        found: dict[str, Any] = plain(self)
+        return found
 
 
 class Tabular:
@@ -68,7 +69,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        # What is only for a page is read when one is made.
+        told = (f.name for f in dataclasses.fields(value) if f.metadata.get("plain", True))
+        return {name: plain(getattr(value, name)) for name in told}
     if isinstance(value, Mapping):
         return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, Sequence | frozenset | set) and not isinstance(value, str | bytes):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provenance_kernel.errors import NotebookError
+from provenance_kernel.trials.compare.sides import Pair
 from provenance_kernel.trials.history import Run
 from provenance_kernel.verify.causes import Case, Key, Runs, Why
 from provenance_kernel.verify.differences import END, OUTPUT, Item, compare, roots
@@ -16,7 +17,6 @@ from provenance_kernel.verify.reruns import plan
 from provenance_kernel.verify.reruns.plan import Step
 from provenance_kernel.verify.reruns.rerun import Rerun, Setup
 from provenance_kernel.verify.saved import compare_outputs
-from provenance_kernel.verify.sides import Pair
 from provenance_kernel.verify.work import Work, consequence, finding
 
 if TYPE_CHECKING:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from provenance_kernel.trials.answer import Answer, Tabular, plain
+from provenance_kernel.trials.compare.sides import Sides
 from provenance_kernel.types import Cause, Proof, ValueVerdict, Verdict
 
 EXIT: Mapping[Verdict, int] = {
@@ -45,19 +46,6 @@ class Found:
     decides: bool = True
     cell_run_id: str | None = None
     code: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Sides:
-    """A cell's run and its repetition: names with both values, and the outputs of both.
-
-    `of` says what the two are. An output is its MIME type and its text, or a picture in base64.
-    """
-
-    cell: int
-    of: Sequence[str]
-    values: Sequence[Sequence[str]]
-    outputs: Sequence[Sequence[Sequence[str]]]
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from provenance_kernel.errors import NotebookError
 from provenance_kernel.records import RandomState, Trial
 from provenance_kernel.store import reader
 from provenance_kernel.store.database import file_of
+from provenance_kernel.trials.compare.sides import Pair
 from provenance_kernel.trials.history import History, Run, TrialAt, read_history
 from provenance_kernel.trials.query.naming import project_folder
 from provenance_kernel.verify.causes import Case, Key, Runs, Why
@@ -23,7 +24,6 @@ from provenance_kernel.verify.reruns import environment, plan
 from provenance_kernel.verify.reruns.folder import Scratch
 from provenance_kernel.verify.reruns.plan import Step
 from provenance_kernel.verify.reruns.rerun import Place, Rerun, Setup, beside, made_by
-from provenance_kernel.verify.sides import Pair
 from provenance_kernel.verify.work import Options, Progress, Work, consequence, finding
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from provenance_kernel.trials.compare.sides import Pair, Sides
 from provenance_kernel.types import ValueVerdict, Verdict
 from provenance_kernel.verify.causes import Why
 from provenance_kernel.verify.differences import WORST, Item, Tolerance
@@ -12,7 +13,6 @@ from provenance_kernel.verify.report import Found, Report, StageVerdict
 from provenance_kernel.verify.reruns.folder import Scratch
 from provenance_kernel.verify.reruns.plan import Step
 from provenance_kernel.verify.reruns.rerun import Place, Rerun, Setup, rerun
-from provenance_kernel.verify.sides import Pair, sides
 
 Progress = Callable[[str, int, int, Step], None]
 
@@ -94,8 +94,17 @@ class Work:
             denied=tuple(first.denied) if first else (),
             seconds=sum(each.seconds for each in self.reruns),
             packages=dict(packages or (first.history.packages if first else {})),
-            sides=sides(self.found, self.pairs),
+            sides=self._sides(),
         )
+
+    def _sides(self) -> tuple[Sides, ...]:
+        """Return both sides of the cells in which something was found, as many as are looked at."""
+        found: dict[str, dict[str, None]] = {}
+        cells = {each.cell_run_id: str(each.cell) for each in self.found}
+        for each in self.found:
+            if each.cell_run_id is not None and each.cell_run_id in self.pairs:
+                found.setdefault(each.cell_run_id, {})[each.name] = None
+        return tuple(self.pairs[key].sides(cells[key], names) for key, names in found.items())[:50]
 
     def _stages(self, decisive: Sequence[Item]) -> tuple[StageVerdict, ...]:
         worst: dict[str | None, ValueVerdict] = {}

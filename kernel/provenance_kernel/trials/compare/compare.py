@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from peewee import Database
 
+from provenance_kernel.content import ContentStore
 from provenance_kernel.records import Trial
 from provenance_kernel.trials.answer import Answer, Tabular, plain
 from provenance_kernel.trials.compare import differences
@@ -21,8 +23,10 @@ from provenance_kernel.trials.compare.differences import (
     VariableChange,
 )
 from provenance_kernel.trials.compare.divergence import Divergence, Divergences
+from provenance_kernel.trials.compare.sides import Pair, Sides
 from provenance_kernel.trials.history import History, bounded, left_out, read_history
 from provenance_kernel.trials.query import naming
+from provenance_kernel.trials.query.outputs import contents
 from provenance_kernel.trials.source import first_line
 from provenance_kernel.types import Json, Role, RunStatus
 
@@ -134,7 +138,7 @@ class Comparison(Tabular, Answer):
     """Two trials; what is equal is left out unless `everything` was asked for.
 
     `equal_cells` counts the cells that are left out because nothing differs; `left_out` says which
-    runs were not looked at, if there are so many.
+    runs were not looked at, if there are so many. `sides` reads both sides of what differs.
     """
 
     a: Side
@@ -147,6 +151,7 @@ class Comparison(Tabular, Answer):
     environment: tuple[ValueChange, ...]
     packages: tuple[ValueChange, ...]
     left_out: str | None = None
+    sides: Callable[[], Iterable[Sides]] = field(default=tuple, metadata={"plain": False})
 
     def rows(self) -> list[dict[str, Any]]:
         """Return each difference as a row: what, where, name, both values."""
@@ -187,7 +192,7 @@ def compare(database: Database, a: Trial, b: Trial, everything: bool = False) ->
     """Return what differs between two trials, cell by cell and value by value."""
     ids = naming.prefixes(database, [a.id, b.id])
     one, other = (_read(database, each) for each in (a, b))
-    return _compare(one, other, ids, everything)
+    return _compare(one, other, ids, everything, contents(database))
 
 
 def compare_many(
@@ -195,8 +200,8 @@ def compare_many(
 ) -> Comparisons:
     """Return what differs between a trial and each of several others."""
     ids = naming.prefixes(database, [each.id for each in (base, *others)])
-    first = _read(database, base)
-    found = tuple(_compare(first, _read(database, each), ids, everything) for each in others)
+    first, kept = _read(database, base), contents(database)
+    found = tuple(_compare(first, _read(database, each), ids, everything, kept) for each in others)
     return Comparisons(_side(base, ids), found)
 
 
@@ -209,7 +214,9 @@ def _side(trial: Trial, prefixes: Mapping[str, str]) -> Side:
     return Side(trial.id, prefixes[trial.id], trial.notebook, start, trial.status)
 
 
-def _compare(a: History, b: History, prefixes: Mapping[str, str], everything: bool) -> Comparison:
+def _compare(
+    a: History, b: History, prefixes: Mapping[str, str], everything: bool, kept: ContentStore
+) -> Comparison:
     pairs = align(a.runs, b.runs)
     cells = [(_stage(pair), _cell(pair, everything)) for pair in pairs]
     shown = [(stage, cell) for stage, cell in cells if everything or cell.differs]
@@ -229,7 +236,23 @@ def _compare(a: History, b: History, prefixes: Mapping[str, str], everything: bo
         if everything or (a.environment and b.environment)
         else (),
         left_out(a.trial, b.trial),
+        partial(
+            _sides,
+            [(pair, cell) for pair, (_, cell) in zip(pairs, cells, strict=True) if cell.differs],
+            (prefixes[a.trial.id], prefixes[b.trial.id]),
+            kept,
+        ),
     )
+
+
+def _sides(
+    cells: Iterable[tuple[CellPair, CellChange]], of: tuple[str, str], kept: ContentStore
+) -> Iterator[Sides]:
+    for pair, cell in cells:
+        one, other = (None if each is None else each.last for each in (pair.a, pair.b))
+        positions = dict.fromkeys(str(each.position) for each in (one, other) if each is not None)
+        names = [each.name for each in cell.variables]
+        yield Pair(of, (one, other), (kept, kept)).sides(" → ".join(positions), names, code=True)
 
 
 def _stage(pair: CellPair) -> str:

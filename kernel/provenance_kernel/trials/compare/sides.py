@@ -1,4 +1,4 @@
-"""What a report shows side by side: runs and their repetitions, with values and outputs."""
+"""Two runs of a cell side by side: their code, values and what they showed."""
 
 from __future__ import annotations
 
@@ -11,16 +11,32 @@ from typing import Any
 from provenance_kernel.content import ContentStore
 from provenance_kernel.trials.history import Run
 from provenance_kernel.trials.query.outputs import as_cells_have
-from provenance_kernel.verify.report import Found, Sides
 
-# By the bytes that a page can hold of each, and the cells that somebody looks at.
-_LONGEST, _LARGEST, _MOST = 20_000, 2_000_000, 50
+# By the bytes that a page can hold of each.
+_LONGEST, _LARGEST = 20_000, 2_000_000
 _PICTURES = ("image/png", "image/jpeg", "image/gif", "image/svg+xml")
+
+Outputs = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """Two runs, or one that has no other: names with both values, and the outputs of both.
+
+    `cell` names them, and `of` says what the two are. An output is its MIME type and its text, or a
+    picture in base64. The two sources are in `code` if they differ.
+    """
+
+    cell: str
+    of: Sequence[str]
+    values: Sequence[Sequence[str]]
+    outputs: Sequence[Sequence[Sequence[str]]]
+    code: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two runs of a cell, what `of` says that they are, and where what they showed is kept.
+    """Two runs, what `of` says that they are, and where what they showed is kept.
 
     Of a notebook that was never recorded the first is what is `saved` in it.
     """
@@ -28,28 +44,25 @@ class Pair:
     of: tuple[str, str]
     runs: tuple[Run | None, Run | None]
     kept: tuple[ContentStore, ContentStore]
-    saved: Sequence[Mapping[str, Any]] | None = None
+    saved: Outputs | None = None
 
-
-def sides(found: Sequence[Found], pairs: Mapping[str, Pair]) -> tuple[Sides, ...]:
-    """Return both sides of each cell in which something was found."""
-    names: dict[str, list[str]] = {}
-    for each in found:
-        if each.cell_run_id is not None and each.cell_run_id in pairs:
-            names.setdefault(each.cell_run_id, []).append(each.name)
-    cells = {each.cell_run_id: each.cell for each in found}
-    return tuple(_sides(cells[key], pairs[key], named) for key, named in [*names.items()][:_MOST])
-
-
-def _sides(cell: int, pair: Pair, names: Iterable[str]) -> Sides:
-    values = ((name, *(_value(run, name) for run in pair.runs)) for name in dict.fromkeys(names))
-    shown = [
-        () if run is None else _shown(as_cells_have(run, kept)[0])
-        for run, kept in zip(pair.runs, pair.kept, strict=True)
-    ]
-    if pair.saved is not None:
-        shown[0] = _shown(pair.saved)
-    return Sides(cell, pair.of, tuple(each for each in values if any(each[1:])), tuple(shown))
+    def sides(self, cell: str, names: Iterable[str], *, code: bool = False) -> Sides:
+        """Return both sides, with the values of these names; with the code if it differs."""
+        values = [(name, *(_value(run, name) for run in self.runs)) for name in names]
+        shown = [
+            () if run is None else _shown(as_cells_have(run, kept)[0])
+            for run, kept in zip(self.runs, self.kept, strict=True)
+        ]
+        if self.saved is not None:
+            shown[0] = _shown(self.saved)
+        sources = [run.source if run is not None else "" for run in self.runs]
+        return Sides(
+            cell,
+            self.of,
+            tuple(each for each in values if any(each[1:])),
+            tuple(shown),
+            tuple(sources) if code and sources[0] != sources[1] else (),
+        )
 
 
 def _value(run: Run | None, name: str) -> str:
@@ -60,7 +73,7 @@ def _value(run: Run | None, name: str) -> str:
     return json.dumps(tracked.value) if tracked is not None else (value and value.repr) or ""
 
 
-def _shown(outputs: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
+def _shown(outputs: Outputs) -> tuple[tuple[str, str], ...]:
     """Return outputs, each by a picture of it, as base64, or else by its text."""
     found = []
     for each in outputs:
