@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 from operator import itemgetter
 from typing import Any, TypeAlias
 
-from peewee import SQL, Database, SqliteDatabase, fn
+from peewee import SQL, Case, Database, SqliteDatabase, fn
 
 from provenance_kernel.records import CellRun, ResultParameter, TrackedValue, Trial
 from provenance_kernel.store.border import as_stored
@@ -221,6 +221,21 @@ def pairs(
     for key, text, number in as_stored(database, joined):
         came.setdefault(key, {})[text, number] = None
     return [(*row[1:4], came.get(row[0], {})) for row in last if row[3] is not None]
+
+
+def each_of_one(database: Database, parameter: str) -> list[tuple[str, float | None]] | None:
+    """Return the JSON texts and numbers of a parameter if each metric came from one; else None."""
+    value, link = table(TrackedValue), table(ResultParameter)
+    # Of a series only the last has its parameters.
+    apart = fn.COUNT(Case(None, [(value.series.is_null(), 1)]))
+    metrics = value.select(apart, fn.COUNT(value.series.distinct())).where(value.role == "metric")
+    given = value.select().where(value.name == parameter, value.role == "parameter")
+    links = given.select(fn.COUNT(link.metric_id), fn.COUNT(link.metric_id.distinct()))
+    links = links.join(link, on=(link.parameter_id == value.id))
+    ((alone, series),), (came,) = as_stored(database, metrics), as_stored(database, links)
+    if came != (alone + series, alone + series) or is_metric(database, parameter):
+        return None
+    return as_stored(database, given.select(value.value, value.number).distinct())
 
 
 def series_parameters(database: Database, series: Collection[str]) -> dict[str, str]:

@@ -216,6 +216,7 @@ def steps(database: Any, options: dict[str, Any]) -> tuple[Results, int]:
         {"sort": "f1", "ascending": True, "filters": Filters(where="n_estimators <= 200")},
         {"sort": "test_size"},
         {"sort": "n_estimators", "per": "trial", "filters": Filters(where="f1 > 0.9")},
+        {"sort": "f1", "per": "notebook"},
     ],
     ids=str,
 )
@@ -226,8 +227,20 @@ def test_a_few_results_are_found_without_reading_all(
     every = results(many, **options)
     few, few_steps = steps(many, options | {"limit": 10})
     assert few.results == every.results[:10]
-    assert few.more
+    assert few.more == (every.total > 10)
     assert few_steps < all_steps / 2
+
+
+@pytest.mark.parametrize("limit", [2, 10])
+@pytest.mark.parametrize("where", [None, "n_estimators > 100", "test_size > 1", "f1 > 0.9995"])
+def test_the_first_of_each_value_is_as_among_all(
+    many: Database, where: str | None, limit: int
+) -> None:
+    options: dict[str, Any] = {"sort": "roc_auc", "per": "test_size"}
+    every = results(many, filters=Filters(where=where), **options)
+    few = results(many, filters=Filters(where=where), limit=limit, **options)
+    assert few.results == every.results[:limit]
+    assert few.more == (len(every.results) > limit)
 
 
 def test_long_ties_are_kept_in_order(tmp_path: Path) -> None:

@@ -159,6 +159,11 @@ def stored(text: str, number: float | None) -> Json:
     return loaded
 
 
+def comparable(text: str, number: float | None) -> Json:
+    """Return a value to compare with: its number, unless to people it is none."""
+    return stored(text, number) if number is None or text[0] in 'tf"' else number
+
+
 def canonical(name: str, known: Collection[str]) -> str | None:
     """Return that name, or the known one that is the same expression with other quotes."""
     if name in known:

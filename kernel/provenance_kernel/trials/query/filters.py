@@ -131,6 +131,10 @@ def _where(database: Database, text: str, ids: list[str]) -> list[str]:
         trial
         for trial in ids
         if asked.holds(
-            {name: condition.stored(*last[trial]) for name, last in values.items() if trial in last}
+            {
+                name: condition.comparable(*last[trial])
+                for name, last in values.items()
+                if trial in last
+            }
         )
     ]

@@ -92,11 +92,6 @@ def settings_of(
     return found
 
 
-def _quickly(text: str, number: float | None) -> Json:
-    """Return a value to compare with: its number, unless to people it is none."""
-    return condition.stored(text, number) if number is None or text[0] in 'tf"' else number
-
-
 def values_of(
     database: Database, lines: Sequence[Line], names: Iterable[str]
 ) -> Callable[[Line], dict[str, Any]]:
@@ -105,7 +100,11 @@ def values_of(
     settings = settings_of(database, lines, rest) if rest else {}
 
     def values(line: Line) -> dict[str, Any]:
-        metrics = {name: _quickly(*line.metrics[name]) for name in names if name in line.metrics}
+        metrics = {
+            name: condition.comparable(*line.metrics[name])
+            for name in names
+            if name in line.metrics
+        }
         return {**settings.get(line.linked, {}), **metrics}
 
     return values

@@ -111,8 +111,9 @@ def results(
         None if sort is None else _name(database, sort),
         ascending,
     )
-    if limit is not None and per in (None, "trial"):
-        first = _first(database, ids, asked, per == "trial", limit)
+    groups = None if per is None or limit is None else _groups(database, per)
+    if limit is not None and (per in (None, "trial") or groups is not None):
+        first = _first(database, ids, asked, per, groups, limit)
         if first is not None:
             lines, total = first
             return _answer(database, lines, limit, asked.metrics, total, everything)
@@ -138,11 +139,17 @@ class _Asked:
 
 
 def _first(
-    database: Database, ids: Collection[str] | None, asked: _Asked, per_trial: bool, limit: int
+    database: Database,
+    ids: Collection[str] | None,
+    asked: _Asked,
+    per: str | None,
+    groups: int | None,
+    limit: int,
 ) -> tuple[list[Line], int | None] | None:
     """Return the first results, more than `limit` or all, from as few trials as need be.
 
-    And how many there are, if that is known. None where they are not found so.
+    And how many there are, if that is known. None where they are not found so. Of each group only
+    the first is one, if `per` says what groups are; there are no more than `groups`.
     """
     bounds = () if asked.where is None else asked.where.bounds
     trials = tracked_values.trials_by(
@@ -162,10 +169,12 @@ def _first(
         if asked.sort is not None:
             lines.sort(key=lambda line: line.trial_id, reverse=True)
             found = _certain(_ranked(database, lines, asked.sort, asked.ascending), after, asked)
-        if per_trial:
-            found = _first_of_each(found, lambda line: line.trial_id)
+        if per is not None:
+            found = _first_of_each(found, _grouped(database, found, per))
         if len(found) > limit:
-            return found[: limit + 1], None
+            return found[: limit + 1], groups if len(found) == groups else None
+        if len(found) == groups:
+            return found, groups
         if after is None:
             # Trials without a number of that name may have more.
             return (found, len(found)) if asked.sort is None else None
@@ -265,6 +274,16 @@ def _grouped(database: Database, lines: list[Line], per: str) -> Callable[[Line]
     name = _name(database, per)
     of = values_of(database, lines, [name])
     return lambda line: repr(of(line).get(name))
+
+
+def _groups(database: Database, per: str) -> int | None:
+    """Return how many groups there are at the most, if that is quickly told."""
+    if per == "trial":
+        return None
+    if per == "notebook":
+        return len({*reader.notebooks(database).values()})
+    values = tracked_values.each_of_one(database, _name(database, per))
+    return None if values is None else len({repr(condition.stored(*each)) for each in values})
 
 
 def _first_of_each(lines: list[Line], group: Callable[[Line], object]) -> list[Line]:
