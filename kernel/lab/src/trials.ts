@@ -18,6 +18,8 @@ import {
   type Content,
 } from "./dom.js";
 
+// So many letters of an output are shown.
+const LONGEST = 20_000;
 const PICTURES = new Set(["image/png", "image/jpeg", "image/gif", "image/webp"]);
 
 export async function trials(again: () => void, limit = FIRST): Promise<Content[]> {
@@ -117,15 +119,46 @@ export async function trial(again: () => void, id = "latest"): Promise<Content[]
   ];
 }
 
-// What a run showed: pictures where they are kept, otherwise how the record sums it up.
+// What a run showed: pictures and texts where they are kept, otherwise how the record sums them up.
+// Of an output that is there in several types, a picture tells most, then the text; HTML stays where it is.
 export function outputs(run: Row): HTMLElement {
-  const made = rows(run["outputs"]).map((each) => {
-    const text = make("pre", {}, words(each["summary"]));
-    if (each["kept"] !== true || !PICTURES.has(words(each["mime"]))) return text;
-    const src = url(`outputs/${encodeURIComponent(words(each["id"]))}`);
-    const shown = make("img", { src, alt: `output of run ${words(run["position"])}` });
-    shown.onerror = (): void => shown.replaceWith(text);
+  const byPosition = new Map<string, Row[]>();
+  for (const each of rows(run["outputs"])) {
+    const position = words(each["position"]);
+    byPosition.set(position, [...(byPosition.get(position) ?? []), each]);
+  }
+  const made = [...byPosition.values()].map((types) => {
+    const isText = (each: Row): boolean => each["mime"] === "text/plain";
+    const text = types.find(isText);
+    const picture = types.find((each) => each["kept"] === true && PICTURES.has(words(each["mime"])));
+    const plain = make("pre", {}, words((text ?? types[0]!)["summary"]) || words(types[0]!["mime"]));
+    if (!picture) {
+      if (text?.["kept"] === true) whenSeen(plain, async () => fill(plain, await fetch(kept(text))));
+      return plain;
+    }
+    const shown = make("img", { src: kept(picture), alt: `output of run ${words(run["position"])}` });
+    shown.onerror = (): void => shown.replaceWith(plain);
     return shown;
   });
   return make("div", {}, ...made);
+}
+
+function kept(output: Row): string {
+  return url(`outputs/${encodeURIComponent(words(output["id"]))}`);
+}
+
+async function fill(place: HTMLElement, reply: Response): Promise<void> {
+  // What is kept no more stays summed up.
+  if (!reply.ok) return;
+  const text = await reply.text();
+  place.textContent = text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+}
+
+function whenSeen(place: Element, act: () => Promise<void>): void {
+  const observer = new IntersectionObserver((seen) => {
+    if (!seen.some((each) => each.isIntersecting)) return;
+    observer.disconnect();
+    void act();
+  });
+  observer.observe(place);
 }

@@ -1,6 +1,8 @@
 // Trials: what is noted of each, stars, deletion; and one of them with its cells and outputs.
 import { act, ask, url } from "./api.js";
 import { at, button, field, FIRST, first, form, given, link, make, more, rows, table, words, } from "./dom.js";
+// So many letters of an output are shown.
+const LONGEST = 20_000;
 const PICTURES = new Set(["image/png", "image/jpeg", "image/gif", "image/webp"]);
 export async function trials(again, limit = FIRST) {
     const found = rows(await ask("trials", [["limit", limit]]));
@@ -80,16 +82,46 @@ export async function trial(again, id = "latest") {
         table(caption, ["run", "stage", "status", "seconds", "code", "outputs"], lines),
     ];
 }
-// What a run showed: pictures where they are kept, otherwise how the record sums it up.
+// What a run showed: pictures and texts where they are kept, otherwise how the record sums them up.
+// Of an output that is there in several types, a picture tells most, then the text; HTML stays where it is.
 export function outputs(run) {
-    const made = rows(run["outputs"]).map((each) => {
-        const text = make("pre", {}, words(each["summary"]));
-        if (each["kept"] !== true || !PICTURES.has(words(each["mime"])))
-            return text;
-        const src = url(`outputs/${encodeURIComponent(words(each["id"]))}`);
-        const shown = make("img", { src, alt: `output of run ${words(run["position"])}` });
-        shown.onerror = () => shown.replaceWith(text);
+    const byPosition = new Map();
+    for (const each of rows(run["outputs"])) {
+        const position = words(each["position"]);
+        byPosition.set(position, [...(byPosition.get(position) ?? []), each]);
+    }
+    const made = [...byPosition.values()].map((types) => {
+        const isText = (each) => each["mime"] === "text/plain";
+        const text = types.find(isText);
+        const picture = types.find((each) => each["kept"] === true && PICTURES.has(words(each["mime"])));
+        const plain = make("pre", {}, words((text ?? types[0])["summary"]) || words(types[0]["mime"]));
+        if (!picture) {
+            if (text?.["kept"] === true)
+                whenSeen(plain, async () => fill(plain, await fetch(kept(text))));
+            return plain;
+        }
+        const shown = make("img", { src: kept(picture), alt: `output of run ${words(run["position"])}` });
+        shown.onerror = () => shown.replaceWith(plain);
         return shown;
     });
     return make("div", {}, ...made);
+}
+function kept(output) {
+    return url(`outputs/${encodeURIComponent(words(output["id"]))}`);
+}
+async function fill(place, reply) {
+    // What is kept no more stays summed up.
+    if (!reply.ok)
+        return;
+    const text = await reply.text();
+    place.textContent = text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+}
+function whenSeen(place, act) {
+    const observer = new IntersectionObserver((seen) => {
+        if (!seen.some((each) => each.isIntersecting))
+            return;
+        observer.disconnect();
+        void act();
+    });
+    observer.observe(place);
 }
