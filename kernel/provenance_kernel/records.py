@@ -271,7 +271,9 @@ class Note:
     changed_at: datetime
 
 
-_WRITING = frozenset({"w", "a", "x", "r+", "truncate", "connect", "remove", "rename", "link"})
+_WRITING = frozenset(
+    {"w", "a", "x", "r+", "truncate", "connect", "remove", "rename", "link", "mkdir"}
+)
 _READING = frozenset({"r", "rb", "rt", "r+", "connect"})
 # What a file held before the run is then not known, though it held something.
 _UNKNOWN = frozenset({"changed", "unread"})
@@ -302,10 +304,10 @@ class FileAccess:
 
     @property
     def made(self) -> bool:
-        """Whether there was no such file before the run, and the run left one."""
+        """Whether there was no such file or folder before the run, and the run left one."""
         modes = self.mode.split(",")
         new = self.digest_before is None and self.digest_after is not None and self.written
-        return "new" in modes or (new and _UNKNOWN.isdisjoint(modes))
+        return not {"new", "mkdir"}.isdisjoint(modes) or (new and _UNKNOWN.isdisjoint(modes))
 
     @property
     def read(self) -> bool:

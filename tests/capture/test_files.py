@@ -199,6 +199,12 @@ CASES: dict[str, tuple[Callable[[], object], list[Row]]] = {
     "truncate": (lambda: os.truncate("a", 3), [("a", "truncate", A, A[:3])]),
     "hard link": (lambda: os.link("a", "c"), [("c", "link", None, A)]),
     "symbolic link": (lambda: os.symlink("a", "c"), [("c", "link", None, A)]),
+    "folder": (
+        lambda: (os.makedirs("c/d"), os.makedirs("sub", exist_ok=True)),
+        [("c", "mkdir,directory", None, None), ("c/d", "mkdir,directory", None, None)],
+    ),
+    "folder made and removed": (lambda: (os.mkdir("c"), os.rmdir("c")), []),
+    "folder elsewhere": (lambda: os.mkdir("../elsewhere"), []),
     "missing": (_missing, [("absent", "r,missing", None, None)]),
     "fifo": (_fifo, [("pipe", "r,w,fifo", None, None)]),
     "directory": (_directory, [("sub", "r,directory", None, None)]),
@@ -446,6 +452,12 @@ def test_database_is_read_before_it_is_connected_and_never_while(
     assert [(a.mode, a.digest_before, a.digest_after) for a in second] == [
         ("connect,locked", None, None)
     ]
+    with recording(watch) as (_, third, _events):
+        connection = sqlite3.connect(project / "other.db")
+        connection.execute("create table t (x)")
+    connection.close()
+    # It was not there, whatever it now holds.
+    assert [(a.mode, a.made) for a in third] == [("connect,locked,new", True)]
 
 
 def test_reading_does_not_drop_a_database_lock(project: Path, watch: FileWatch) -> None:

@@ -84,6 +84,10 @@ def _on_link(watch: FileWatch, run: FileRun, args: tuple[Any, ...]) -> None:
     watch.touch(run, args[1], "link", args[-1] if isinstance(args[-1], int) else -1)
 
 
+def _on_mkdir(watch: FileWatch, run: FileRun, args: tuple[Any, ...]) -> None:
+    watch.touch(run, args[0], "mkdir", args[-1] if isinstance(args[-1], int) else -1)
+
+
 def _on_chdir(watch: FileWatch, run: FileRun, args: tuple[Any, ...]) -> None:
     run.seen.clear()  # relative paths mean other files from here on
 
@@ -155,6 +159,7 @@ HANDLERS: dict[str, Callable[[FileWatch, FileRun | None, tuple[Any, ...]], None]
         "os.truncate": _on_truncate,
         "os.link": _on_link,
         "os.symlink": _on_link,
+        "os.mkdir": _on_mkdir,
         "os.chdir": _on_chdir,
         "socket.connect": _on_socket,
         "socket.getaddrinfo": _on_lookup,

@@ -4,7 +4,8 @@ They come from any thread, and an exception would make the user's operation fail
 one is bounded, and no fault leaves it. The run is found through a context variable.
 
 How a row of `file_access` reads: `mode` is the modes of all accesses in the order they were first
-made (`r`, `w`, `a`, `x`, `r+`, `import`, `remove`, `rename`, `truncate`, `link`, `connect`), then
+made (`r`, `w`, `a`, `x`, `r+`, `import`, `remove`, `rename`, `truncate`, `link`, `connect`, and
+`mkdir` of a folder in the project), then
 notes: `sampled` (too large to read whole), `changed` (since the run opened it, and not by the run,
 as far as was seen: what it read is not known), `unread` (too large to be read before the run wrote
 to it), `changing` (it was written to while its digest was made), `locked` (a database that is open
@@ -198,6 +199,12 @@ class FileWatch:
             content = self.digests.look(path)
             if content.kind == "directory" and mode in _WRITING:
                 return  # for a file without a name in it (`tempfile`), or in vain
+            if mode == "mkdir" and (
+                content.kind != "missing"
+                or not self.traffic.in_project(path)
+                or self.traffic.ignores(path + os.sep)
+            ):
+                return
             use = run.uses[path] = _Use(path, content, "opened", {mode: None})
         elif use.evidence == "inferred":
             use.evidence = "opened"
@@ -277,6 +284,8 @@ class FileWatch:
     def _row(self, run: FileRun, use: _Use, after: Content) -> FileAccess | None:
         before = use.before
         gone = after.kind == "missing"
+        if gone and [*use.modes] == ["mkdir"]:
+            return None
         if gone and use.altered and before.kind == "missing" and self.traffic.is_scratch(use.path):
             return None
         kind = before.kind if gone else after.kind

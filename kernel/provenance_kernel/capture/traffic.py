@@ -70,16 +70,17 @@ class Traffic:
         """Return the source behind a compiled module of the project's own, else None."""
         folder, _, name = compiled.rpartition(os.sep)
         parent, _, cache = folder.rpartition(os.sep)
-        if cache != "__pycache__" or not self._in_project(compiled):
+        if cache != "__pycache__" or not self.in_project(compiled):
             return None
         return os.path.join(parent, name.partition(".")[0] + ".py")
 
-    def _in_project(self, path: str) -> bool:
+    def in_project(self, path: str) -> bool:
+        """Tell whether an absolute path is inside the project."""
         return any(root and path.startswith(root) for root in (self._project, self._project_real))
 
     def is_scratch(self, path: str) -> bool:
         """Tell whether a path is in the folder for temporary files, outside the project."""
-        return not self._in_project(path) and path.startswith(_folder(tempfile.gettempdir()))
+        return not self.in_project(path) and path.startswith(_folder(tempfile.gettempdir()))
 
     def _collect(self, ignore: Iterable[Path]) -> frozenset[str]:
         home = os.path.expanduser("~")

@@ -64,7 +64,7 @@ class Scratch:
 
     def __exit__(self, *error: object) -> None:
         self.guard(0)
-        _remove(self.path)
+        remove(self.path)
         pipe: Any = self._guardian.stdin
         pipe.close()
         self._guardian.wait()
@@ -79,7 +79,7 @@ class Scratch:
     def copy(self, project: Path, name: str = "project") -> Path:
         """Return a new copy of a folder; one of this name from before is removed."""
         target = self.path / name
-        _remove(target)
+        remove(target)
         _copy(project, target, self.path)
         # The record of what runs in the copy lies where the project's own does.
         (target / FOLDER).mkdir(mode=0o700)
@@ -91,7 +91,13 @@ class Scratch:
         return self.path / f"tmp-{name}"
 
 
-def _remove(folder: Path) -> None:
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it, if it is there."""
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    if not path.exists():
+        return
+
     def allow(function: Any, path: str, error: object) -> None:
         # What cells made may be read-only.
         with suppress(OSError):
@@ -102,9 +108,9 @@ def _remove(folder: Path) -> None:
             function(path)
 
     if sys.version_info >= (3, 12):
-        shutil.rmtree(folder, onexc=allow)
+        shutil.rmtree(path, onexc=allow)
     else:
-        shutil.rmtree(folder, onerror=allow)
+        shutil.rmtree(path, onerror=allow)
 
 
 def _copy(source: Path, target: Path, scratch: Path) -> None:

@@ -22,7 +22,7 @@ from provenance_kernel.store.database import FILE, FOLDER, connect
 from provenance_kernel.trials.history import History, read_history
 from provenance_kernel.types import TrialKind
 from provenance_kernel.verify.differences import os_absolute
-from provenance_kernel.verify.reruns.folder import Scratch
+from provenance_kernel.verify.reruns.folder import Scratch, remove
 from provenance_kernel.verify.reruns.plan import Step
 
 _INSIDE = "__import__('provenance_kernel.verify.reruns.inside', fromlist=['inside'])"
@@ -76,12 +76,18 @@ class Place:
 
 
 def made_by(history: History) -> tuple[str, ...]:
-    """Return the files in the project that were not there before a trial's runs made them."""
+    """Return what in the project was not there before a trial's runs made it."""
     first: dict[str, FileAccess] = {}
     for run in history.runs:
         for file in run.files:
             first.setdefault(file.path, file)
-    return tuple(path for path, file in first.items() if file.made and not os_absolute(path))
+    met = {path for path, file in first.items() if not file.made}
+    return tuple(
+        path
+        for path, file in first.items()
+        # A folder stays for what was put into it from elsewhere.
+        if file.made and not os_absolute(path) and not any(m.startswith(f"{path}/") for m in met)
+    )
 
 
 def beside(project: Path) -> ContentStore:
@@ -138,7 +144,7 @@ def rerun(
     notebook.parent.mkdir(parents=True, exist_ok=True)
     trial = new_id()
     for path in place.made:
-        (project / path).unlink(missing_ok=True)
+        remove(project / path)
     for path, digest in setup.inputs:
         if digest:
             place.content.write(digest, project / path)
