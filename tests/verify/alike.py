@@ -22,6 +22,8 @@ PLAIN = (
     same("an error that is part of it", "x_ = 1", "1 / 0", f"{SCORE}score_ = x_"),
     same("a file written and read", "open('out_.txt', 'w').write('1 2')",
          f"{SCORE}score_ = len(open('out_.txt').read())"),
+    same("a folder gone to", "import os\nos.makedirs('d_', exist_ok=True)", "%cd -q d_",
+         f"{SCORE}score_ = len(os.path.basename(os.getcwd()))", "%cd -q .."),
     same("folders made", "import os\nos.mkdir('d_')\nos.makedirs('d_/e')\n"
          "open('d_/e/out', 'w').close()", f"{SCORE}score_ = len(os.listdir('d_/e'))"),
     same("a database made and read", "import sqlite3\nmade_ = sqlite3.connect('s_.db')\n"

@@ -13,6 +13,7 @@ import importlib
 import json
 import os
 import random
+import shutil
 import sys
 import sysconfig
 import threading
@@ -46,7 +47,19 @@ def prepare(text: str) -> str:
         _fix_entropy(asked["entropy"])
     if asked["clock"]:
         _stop_clock()
+    _copy_memory(shell, Path(asked["writable"][0], "ipython"))
     return json.dumps(denial.deny(asked["writable"], network=asked["network"]))
+
+
+def _copy_memory(shell: Any, folder: Path) -> None:
+    """Let what `%cd`, `%store` and the like remember go to a copy of the user's memory."""
+    root = getattr(getattr(shell, "db", None), "root", None)
+    if root is None:
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    if os.path.isdir(root):
+        shutil.copytree(root, folder)
+    shell.db = type(shell.db)(str(folder))
 
 
 # What the generators that the next cell makes without a seed begin with, by their library.
