@@ -177,8 +177,8 @@ def _contrast(answer: Contrast) -> Figure:
         places = numbers
     else:
         names = [_label(str(each.value)) for each in answer.pairs]
-        kinds = list(dict.fromkeys(names))
-        places = [float(kinds.index(name)) for name in names]
+        kinds = {name: float(place) for place, name in enumerate(dict.fromkeys(names))}
+        places = [kinds[name] for name in names]
         axes.set_xticks(range(len(kinds)), kinds, parse_math=False)
         axes.set_xlim(-0.6, len(kinds) - 0.4)
         if len(kinds) > 4 or max(map(len, kinds)) > 16:

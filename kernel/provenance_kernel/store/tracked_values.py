@@ -199,36 +199,38 @@ def metrics_parameters(database: Database, trials: Collection[str] | None = None
 
 def pairs(
     database: Database, metric: str, parameter: str
-) -> list[tuple[str, str, float, dict[tuple[str, float | None], None]]]:
-    """Return trial id, cell run id and number of a metric's values, and what each came from.
+) -> list[tuple[str, str, str, float, str, float | None]] | None:
+    """Return id, trial id, cell run id and number of a metric, and a parameter's text and number.
 
-    That is the JSON texts and numbers of a parameter, by trial in the order of their tracking. Of a
-    series only the last counts.
+    There is one for each value that the metric came from, by trial in the order of their tracking;
+    None where one came from no value of the parameter.
     """
     value, link, given = table(TrackedValue), table(ResultParameter), table(TrackedValue).alias()
-    query = value.select(value.id, value.trial_id, value.cell_run_id, value.number, value.series)
-    query = query.join(table(Trial), on=(table(Trial).id == value.trial_id)).where(is_own())
-    query = query.where(value.name == metric, value.role == "metric")
-    rows = as_stored(database, query.order_by(value.trial_id, value.id))
-    last = {row[4] or row[0]: row for row in rows}.values()
+    named = value.select().join(table(Trial), on=(table(Trial).id == value.trial_id))
+    named = named.where(value.name == metric, value.role == "metric", is_own())
+    columns = value.id, value.trial_id, value.cell_run_id, value.number, given.value, given.number
     joined = (
-        value.select(value.id, given.value, given.number)
+        named.select(*columns)
+        .switch(value)
         .join(link, on=(link.metric_id == value.id))
         .join(given, on=(given.id == link.parameter_id))
-        .where(value.name == metric, value.role == "metric", given.name == parameter)
+        .where(given.name == parameter)
     )
-    came: dict[str, dict[tuple[str, float | None], None]] = {}
-    for key, text, number in as_stored(database, joined):
-        came.setdefault(key, {})[text, number] = None
-    return [(*row[1:4], came.get(row[0], {})) for row in last if row[3] is not None]
+    rows = as_stored(database, joined.order_by(value.trial_id, value.id))
+    expected = sum(as_stored(database, named.select(*_counted(value)))[0])
+    return rows if len({row[0] for row in rows}) == expected else None
+
+
+def _counted(value: Any) -> tuple[Any, Any]:
+    """Return what counts values: those of no series, and of each series the last."""
+    apart = fn.COUNT(Case(None, [(value.series.is_null(), 1)]))
+    return apart, fn.COUNT(value.series.distinct())
 
 
 def each_of_one(database: Database, parameter: str) -> list[tuple[str, float | None]] | None:
     """Return the JSON texts and numbers of a parameter if each metric came from one; else None."""
     value, link = table(TrackedValue), table(ResultParameter)
-    # Of a series only the last has its parameters.
-    apart = fn.COUNT(Case(None, [(value.series.is_null(), 1)]))
-    metrics = value.select(apart, fn.COUNT(value.series.distinct())).where(value.role == "metric")
+    metrics = value.select(*_counted(value)).where(value.role == "metric")
     given = value.select().where(value.name == parameter, value.role == "parameter")
     links = given.select(fn.COUNT(link.metric_id), fn.COUNT(link.metric_id.distinct()))
     links = links.join(link, on=(link.parameter_id == value.id))

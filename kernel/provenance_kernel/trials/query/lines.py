@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from peewee import Database
@@ -114,11 +116,12 @@ def pairs(database: Database, parameter: str, metric: str) -> list[tuple[str, st
     """Return trial id, cell run id, the parameter's value and the number of a metric's results."""
     own = tracked_values.pairs(database, metric, parameter)
     found: list[tuple[str, str, Json, float]] = []
-    if len(own) > NAMED and all(came for *_, came in own):
-        read = {value: condition.stored(*value) for *_, came in own for value in came}
-        for trial, run, number, came in own:
-            each = [read[value] for value in came]
-            found.append((trial, run, each[0] if len(each) == 1 else each, number))
+    if own is not None and len(own) > NAMED:
+        read = {each: condition.stored(*each) for each in {row[4:] for row in own}}
+        for _, same in groupby(own, itemgetter(0)):
+            rows = [*same]
+            each = [read[value] for value in dict.fromkeys(row[4:] for row in rows)]
+            found.append((*rows[0][1:3], each[0] if len(each) == 1 else each, rows[0][3]))
     else:
         # What a metric did not come from itself, another of its line may have come from, and the
         # line is named by the run that tracked the last of them.
@@ -128,7 +131,7 @@ def pairs(database: Database, parameter: str, metric: str) -> list[tuple[str, st
             at, values = line.metrics[metric][1], of(line)
             if at is not None and parameter in values:
                 found.append((line.trial_id, line.cell_run_id, values[parameter], at))
-    return [each for each in found if math.isfinite(each[3])]
+    return [each for each in found if each[3] is not None and math.isfinite(each[3])]
 
 
 def settings_of_series(database: Database, series: Sequence[str]) -> dict[str, dict[str, Any]]:
