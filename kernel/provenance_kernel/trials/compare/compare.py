@@ -23,6 +23,7 @@ from provenance_kernel.trials.compare.differences import (
     VariableChange,
 )
 from provenance_kernel.trials.compare.divergence import Divergence, Divergences
+from provenance_kernel.trials.compare.ran_on import ran_on
 from provenance_kernel.trials.compare.sides import Pair, Sides
 from provenance_kernel.trials.history import History, bounded, left_out, read_history
 from provenance_kernel.trials.query import naming
@@ -337,36 +338,13 @@ def _tracked(
 
 def _environments(a: History, b: History, everything: bool) -> tuple[ValueChange, ...]:
     """Return what differs of what both recorded; a variable that one has not set was recorded."""
-    ours, theirs = _environment(a), _environment(b)
+    ours, theirs = ran_on(a), ran_on(b)
     both = a.environment is not None and b.environment is not None
     return tuple(
         each
         for each in _values(ours, theirs, everything)
         if everything or (each.in_a and each.in_b) or (both and each.name.startswith("variables."))
     )
-
-
-def _environment(record: History) -> dict[str, Json]:
-    values: dict[str, Json] = {}
-    if (found := record.environment) is not None:
-        details = found.details if isinstance(found.details, dict) else {}
-        values = {
-            "python": found.python,
-            "implementation": found.implementation,
-            "platform": found.platform,
-        }
-        for key, value in details.items():
-            if isinstance(value, dict):
-                values |= {f"{key}.{inner}": each for inner, each in value.items()}
-            else:
-                values[key] = value
-    trial = record.trial
-    values["git commit"] = trial.git_commit
-    values["git dirty"] = trial.git_dirty
-    values["host"] = trial.host
-    values["user"] = trial.user
-    values["tracer"] = trial.tracer
-    return {key: value for key, value in values.items() if value is not None}
 
 
 def _values(
