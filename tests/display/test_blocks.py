@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from html.parser import HTMLParser
 
@@ -122,3 +123,21 @@ def test_colours_are_there_when_asked_for_and_change_no_width() -> None:
 
 def test_dollars_are_kept_from_mathematics() -> None:
     assert marked("$a$ < b") == "<span>$</span>a<span>$</span> &lt; b"
+
+
+_WORDS = st.sampled_from(["a", "0.5", "", "  x", "x  ", "日本", "→", "e\u0301", "ok", "y" * 30])
+_ROWS = st.lists(st.tuples(_WORDS, _WORDS, _WORDS), max_size=4)
+
+
+@given(_ROWS, st.sets(st.integers(0, 2)), st.sampled_from([0, 3]), st.sampled_from([20, 60, 9999]))
+def test_without_colours_the_layout_is_that_with_colours(
+    rows: list[tuple[str, str, str]], right: set[int], indent: int, width: int
+) -> None:
+    shown = [
+        Line("a head", "head", indent),
+        Table(("one", "", "two"), tuple(rows), frozenset(right), indent=indent),
+        Line(f"and {rows}", "dim"),
+    ]
+    coloured = re.sub(r"\x1b\[[\d;]*m", "", blocks.text(shown, width, colour=True))
+    lines = [line.rstrip() for line in coloured.split("\n")]
+    assert lines == blocks.text(shown, width).split("\n")

@@ -9,13 +9,14 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from html import escape
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from provenance_kernel.display.terminal import visible
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
     from rich.text import Text
     from rich.tree import Tree as Branches
 
@@ -99,32 +100,33 @@ def shown_part(each: str) -> str:
 
 def text(blocks: Sequence[Block], width: int = WIDTH, colour: bool = False) -> str:
     """Return blocks for a terminal of so many columns, without a line's end at the end."""
-    from rich.console import Console
-
     out = io.StringIO()
-    console = Console(
-        file=out,
-        width=ENDLESS,
-        color_system="standard" if colour else None,
-        force_terminal=colour,
-        force_jupyter=False,
-        legacy_windows=False,
-    )
+
+    @cache
+    def console() -> Console:
+        from rich.console import Console
+
+        return Console(
+            file=out,
+            width=ENDLESS,
+            color_system="standard" if colour else None,
+            force_terminal=colour,
+            force_jupyter=False,
+            legacy_windows=False,
+        )
 
     def put(shown: RenderableType, cut: bool, width: int = width) -> None:
         overflow: Literal["ellipsis", "ignore"] = "ellipsis" if cut else "ignore"
-        console.print(shown, no_wrap=True, overflow=overflow, crop=cut, width=width)
+        console().print(shown, no_wrap=True, overflow=overflow, crop=cut, width=width)
 
     for at, block in enumerate(blocks):
-        if isinstance(block, Line):
-            if block.style in ("title", "head") and at:
-                console.print()
-            line, cut = " " * block.indent + shown_part(block.text), block.style == "dim"
-            if not colour and not (cut and len(line) > width // 2):
-                # The same, and rich takes half a millisecond for it.
-                out.write(f"{line}\n")
-            else:
-                put(_styled(line, block.style), cut)
+        if isinstance(block, Line) and block.style in ("title", "head") and at:
+            out.write("\n")
+        if not colour and (plain := _plain(block, width)) is not None:
+            out.write(plain)
+        elif isinstance(block, Line):
+            shown = _styled(" " * block.indent + shown_part(block.text), block.style)
+            put(shown, block.style == "dim")
         elif isinstance(block, CodeBlock):
             for line in block.lines:
                 put(_code(line, block), block.diff)
@@ -133,6 +135,46 @@ def text(blocks: Sequence[Block], width: int = WIDTH, colour: bool = False) -> s
         else:
             put(_grid(block), True)
     return "\n".join(line.rstrip() for line in out.getvalue().rstrip("\n").split("\n"))
+
+
+def _plain(block: Block, width: int) -> str | None:
+    """Return a line or table as rich lays it out, which takes long; None where it is to be cut.
+
+    And None where blanks stand for something: rich drops some.
+    """
+    margin = " " * block.indent if isinstance(block, Line | Table) else ""
+    if isinstance(block, Line):
+        line = margin + shown_part(block.text)
+        return f"{line}\n" if block.style != "dim" or _cells(line) <= width else None
+    if not isinstance(block, Table):
+        return None
+    rows = [block.headings, *block.rows] if any(block.headings) else block.rows
+    columns = []
+    left = width - block.indent
+    for at, column in enumerate(zip(*rows, strict=True)):
+        shown = [shown_part(each) for each in column]
+        lengths = [_cells(each) for each in shown]
+        widest = max(lengths)
+        left -= widest + 2 * bool(at)
+        pads = (" " * (widest - length) for length in lengths)
+        right = at in block.right
+        if not widest or (right and any(each.endswith(" ") for each in shown)):
+            return None
+        columns.append(
+            [pad + each if right else each + pad for each, pad in zip(shown, pads, strict=True)]
+        )
+    if left < 0:
+        return None
+    return "".join(f"{margin}{'  '.join(row)}\n" for row in zip(*columns, strict=True))
+
+
+def _cells(shown: str) -> int:
+    """Return how many places of a terminal's line a text takes."""
+    if shown.isascii():
+        return len(shown)
+    from rich.cells import cell_len
+
+    return cell_len(shown)
 
 
 def _styled(shown: str, style: Style = "") -> Text:
