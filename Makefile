@@ -9,7 +9,7 @@ QUERY := SELECT stage, substr(code_hash, 1, 12) AS code_hash, activation_id, act
 # What depends on the interpreter: its bytecode, its hooks, its objects, and whole kernels.
 INTERPRETER := tests/trace tests/dataflow tests/fingerprint tests/capture tests/differential tests/kernels
 
-.PHONY: lab-build help demo test test-fast test-interpreter coverage check format lab notebooks bench clean
+.PHONY: lab-build pictures help demo test test-fast test-interpreter coverage check format lab notebooks bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -54,6 +54,9 @@ lab: $(VENV)/.lab  ## open JupyterLab with the kernel
 
 lab-build:  ## build the page and the extension from their source, which needs node
 	cd kernel/lab && npm ci && npm run build
+
+pictures: $(VENV)/.test  ## draw the pictures of README.md again, which needs Chromium
+	$(BIN)/python .ci/pictures
 
 notebooks: $(VENV)/.demo  ## run the fraud-detection use case at full size
 	for each in 1 2 3 4 5 6; do \

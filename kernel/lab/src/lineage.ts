@@ -119,8 +119,10 @@ function drawing(graph: Graph, root: string, detail: HTMLElement): SVGElement {
     box.scrollIntoView({ block: "nearest", inline: "nearest" });
     detail.textContent = described(graph.nodes.get(id!));
   };
+  const stages = [...new Set([...graph.nodes.values()].map((each) => words(each["stage"])).filter(Boolean))];
   for (const [id, { x, y, layer, index }] of place) {
     const node = graph.nodes.get(id)!;
+    const hue = stages.indexOf(words(node["stage"]));
     const label = words(node["label"]);
     const short = label.length > LONGEST ? `${label.slice(0, LONGEST - 1)}…` : label;
     const box = draw(
@@ -131,7 +133,7 @@ function drawing(graph: Graph, root: string, detail: HTMLElement): SVGElement {
         tabindex: id === root ? 0 : -1,
         role: "button",
       },
-      draw("rect", { width: WIDTH, height: HEIGHT, rx: 5 }),
+      draw("rect", { width: WIDTH, height: HEIGHT, rx: 5, ...(hue < 0 ? {} : { class: `line-${hue % 6}` }) }),
       draw("text", { x: WIDTH / 2, y: HEIGHT / 2, "text-anchor": "middle", "dominant-baseline": "central" }, short),
     );
     box.addEventListener("click", () => show(id));

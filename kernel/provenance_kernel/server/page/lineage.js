@@ -112,8 +112,10 @@ function drawing(graph, root, detail) {
         box.scrollIntoView({ block: "nearest", inline: "nearest" });
         detail.textContent = described(graph.nodes.get(id));
     };
+    const stages = [...new Set([...graph.nodes.values()].map((each) => words(each["stage"])).filter(Boolean))];
     for (const [id, { x, y, layer, index }] of place) {
         const node = graph.nodes.get(id);
+        const hue = stages.indexOf(words(node["stage"]));
         const label = words(node["label"]);
         const short = label.length > LONGEST ? `${label.slice(0, LONGEST - 1)}…` : label;
         const box = draw("g", {
@@ -121,7 +123,7 @@ function drawing(graph, root, detail) {
             transform: `translate(${x} ${y})`,
             tabindex: id === root ? 0 : -1,
             role: "button",
-        }, draw("rect", { width: WIDTH, height: HEIGHT, rx: 5 }), draw("text", { x: WIDTH / 2, y: HEIGHT / 2, "text-anchor": "middle", "dominant-baseline": "central" }, short));
+        }, draw("rect", { width: WIDTH, height: HEIGHT, rx: 5, ...(hue < 0 ? {} : { class: `line-${hue % 6}` }) }), draw("text", { x: WIDTH / 2, y: HEIGHT / 2, "text-anchor": "middle", "dominant-baseline": "central" }, short));
         box.addEventListener("click", () => show(id));
         box.addEventListener("keydown", (event) => {
             const ways = {
