@@ -211,8 +211,9 @@ class Statement:
     """What a top-level statement of a cell did in one run.
 
     `reads`, `writes` and `changes` (of values, in place) are names, or stand for what is none:
-    `%process`, `%pictures`, `%random:GENERATOR`, `%file:PATH`, `%module:NAME`. What it need not
-    have bound is among `writes` and `reads`. `calls` are what it called, by the names it used.
+    `%process`, `%pictures`, `%random:GENERATOR`, `%file:PATH`, `%module:NAME`; `%key:NAME:KEY`
+    beside a name says that of its value only such items were read, or set. What it need not have
+    bound is among `writes` and `reads`. `calls` are what it called, by the names it used.
     `opaque` says why it may have done what was not seen.
     """
 

@@ -67,6 +67,11 @@ class Watch:
         known = self._known.get(name)
         return None if known is None else known.fingerprint.type
 
+    def shape_of(self, name: str) -> str | None:
+        """Return the shape of what was last known of a name, where all of it was read."""
+        known = self._known.get(name)
+        return known.fingerprint.shape if known is not None and self.is_exact(name) else None
+
     def is_exact(self, name: str) -> bool:
         """Tell whether the digest of a name is of all of its value."""
         known = self._known.get(name)

@@ -59,6 +59,11 @@ class Deeds:
     prints: bool = False
 
     @property
+    def is_vague(self) -> bool:
+        """Whether it may do more to the session's values than its source shows."""
+        return self.all_read or self.process or self.names or self.texts or bool(self.unseen)
+
+    @property
     def may_print(self) -> bool:
         """Whether it may write values as text, by what it does or what is not known of it."""
         known = not (self.all_read or self.process or self.unseen)

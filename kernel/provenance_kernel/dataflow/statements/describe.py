@@ -15,8 +15,13 @@ from provenance_kernel.dataflow.statements import harmless
 from provenance_kernel.dataflow.statements.bodies import Bodies
 from provenance_kernel.dataflow.statements.deeds import Deeds, TypeOf
 from provenance_kernel.dataflow.statements.did import COMMANDS, Did
-from provenance_kernel.dataflow.statements.does import does, measured_names
-from provenance_kernel.dataflow.statements.models import leaves_data
+from provenance_kernel.dataflow.statements.does import (
+    does,
+    is_harmless_magic,
+    may_bind_less,
+    measured_names,
+)
+from provenance_kernel.dataflow.statements.keys import Holder, note_keys
 from provenance_kernel.dataflow.statements.parts import (
     FUNCTIONS,
     IMPORTS,
@@ -25,7 +30,7 @@ from provenance_kernel.dataflow.statements.parts import (
     imported_names,
     uses_shell,
 )
-from provenance_kernel.dataflow.statements.sharing import Groups, KnownValues, Sharing
+from provenance_kernel.dataflow.statements.sharing import Groups, KnownValues, Sharing, leaves_data
 from provenance_kernel.dataflow.statements.signatures import makes_plainly
 from provenance_kernel.dataflow.uses import Use
 from provenance_kernel.inspection import code_in, qualified_name, static_dict
@@ -156,7 +161,7 @@ class Describer:
             mine = {each.value for each in parts.get(ast.Constant, ()) if type(each.value) is str}
             did.reads |= self._named_in(deeds.strings | mine | self._texts(did.reads))
         did.writes = {*use.writes, *use.maybe, *use.settled}
-        if not (did.status == "raised" or _may_bind_less(node)):
+        if not (did.status == "raised" or may_bind_less(node)):
             did.certain = set(use.settled)
             if deeds.seeds and isinstance(node, ast.Expr):
                 seeded = {f"%random:{each}" for each in deeds.seeds}
@@ -176,6 +181,8 @@ class Describer:
         for name in did.reads - did.changes if deeds.all_read else ():
             if self._can_change(name, use):
                 (did.vague if is_code(self._type_of(name)) else did.changes).add(name)
+        if not (did.status == "raised" or deeds.is_vague or use.codes):
+            note_keys(did, parts, self._item_holder, self._imports)
         self._settings(did, deeds)
         self._share(did, use, parts, kept=not (deeds.binds_fresh and not deeds.touches))
         for name in use.writes | use.maybe:
@@ -188,7 +195,7 @@ class Describer:
         file = self._observed.filename or ""
         defined = self._memory.bodies.define(file, parts, {**self._imports, **imported})
         if uses_shell(parts.get(ast.Call, ())):
-            if _is_harmless_magic(node):
+            if is_harmless_magic(node):
                 return Deeds()
             return Deeds(process=True, unseen=COMMANDS)
         type_of: TypeOf = self._type_of
@@ -221,6 +228,11 @@ class Describer:
             )
         value = node.value if isinstance(node, (ast.Assign, ast.AnnAssign)) else None
         return isinstance(node, FUNCTIONS) or isinstance(value, ast.Lambda)
+
+    def _item_holder(self, name: str) -> Holder:
+        """Return a name's value with its type, and its shape before a run that has not bound it."""
+        before = None if self._bound.get(name) else self._values.shape_of(name)
+        return self._namespace.get(name), self._type_of(name), before
 
     def _settings(self, did: Did, deeds: Deeds) -> None:
         """Let a statement read the settings that the session has made, where it may use them."""
@@ -384,16 +396,3 @@ def is_code(kind: str | None) -> bool:
 def _count(names: dict[str, int], use: Use) -> None:
     for name in use.writes | use.maybe:
         names[name] = names.get(name, 0) + 1
-
-
-def _may_bind_less(node: ast.stmt) -> bool:
-    """Tell whether a statement's names go on with what they were: `import a.b` adds to `a`."""
-    return isinstance(node, ast.Import) and not all(each.asname for each in node.names)
-
-
-def _is_harmless_magic(node: ast.stmt) -> bool:
-    """Tell whether a statement is a magic that changes no value; `%time f()` runs code."""
-    call = node.value if isinstance(node, ast.Expr) else None
-    if not (isinstance(call, ast.Call) and getattr(call.func, "attr", "") == "run_line_magic"):
-        return False
-    return getattr(call.args[0], "value", None) in harmless.MAGICS

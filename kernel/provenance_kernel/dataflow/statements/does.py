@@ -231,3 +231,16 @@ def measured_names(node: ast.AST, parts: Parts, type_of: TypeOf) -> set[str]:
     if not asks and not any(is_fresh(each, type_of) for each in parts.of(*OPERATORS)):
         return set()
     return {each.id for each in parts.get(ast.Name, ())} - handed_names([node], type_of)
+
+
+def may_bind_less(node: ast.stmt) -> bool:
+    """Tell whether a statement's names go on with what they were: `import a.b` adds to `a`."""
+    return isinstance(node, ast.Import) and not all(each.asname for each in node.names)
+
+
+def is_harmless_magic(node: ast.stmt) -> bool:
+    """Tell whether a statement is a magic that changes no value; `%time f()` runs code."""
+    call = node.value if isinstance(node, ast.Expr) else None
+    if not (isinstance(call, ast.Call) and getattr(call.func, "attr", "") == "run_line_magic"):
+        return False
+    return getattr(call.args[0], "value", None) in harmless.MAGICS

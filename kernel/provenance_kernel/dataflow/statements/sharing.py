@@ -6,7 +6,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from typing import Protocol
 
+from provenance_kernel.dataflow.statements import harmless
 from provenance_kernel.dataflow.statements.did import MOST
+from provenance_kernel.inspection import qualified_name, static_dict
 
 
 class KnownValues(Protocol):
@@ -18,6 +20,9 @@ class KnownValues(Protocol):
 
     def type_of(self, name: str, /) -> str | None:
         """Return the type of a name's value."""
+
+    def shape_of(self, name: str, /) -> str | None:
+        """Return the shape of a name's value."""
 
     def sharing(self, name: str, /) -> Collection[str]:
         """Return the names whose values reach a mutable part that this one reaches, too."""
@@ -107,3 +112,27 @@ class Sharing:
                 self._links.setdefault(name, set()).update(others)
                 for other in others:
                     self._links.setdefault(other, set()).add(name)
+
+
+def leaves_data(value: object) -> bool:
+    """Tell whether whatever is done through a value changes no data that it was given."""
+    kind = qualified_name(type(value))
+    if kind.partition(".")[0] in harmless.PLOTTERS:
+        return True
+    return harmless.LEARNERS.match(kind) is not None and not _writes_over(value)
+
+
+def _writes_over(value: object, depth: int = 4) -> bool:
+    """Tell whether a model was told to write over what it is given, or has parts that may."""
+    kind = qualified_name(type(value))
+    if harmless.is_scalar(kind) or harmless.FRAMES.match(kind) or harmless.HOLDS.match(kind):
+        return False
+    if depth and type(value) in (list, tuple):
+        return any(_writes_over(each, depth - 1) for each in value)  # type: ignore[attr-defined]
+    if not depth or not harmless.LEARNERS.match(kind):
+        return True
+    state = static_dict(value) or {}
+    told = {name: each for name, each in state.items() if harmless.WRITES_OVER.match(name)}
+    if any(each is not name.startswith("copy") for name, each in told.items()):
+        return True
+    return any(_writes_over(each, depth - 1) for each in state.values() if type(each) is not dict)

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 from peewee import Database
 
 from provenance_kernel.dataflow.statements.harmless import PICTURES
+from provenance_kernel.dataflow.statements.keys import root_of_key
 from provenance_kernel.errors import SettingError
 from provenance_kernel.records import Trial, Variable
 from provenance_kernel.trials.answer import Answer
 from provenance_kernel.trials.history import OUTSIDE, History, bounded, left_out, read_history
 from provenance_kernel.trials.query.naming import find_trial
-from provenance_kernel.trials.slicing.steps import Step, Steps, read_steps
+from provenance_kernel.trials.slicing.steps import Step, Steps, meeting, read_steps
 from provenance_kernel.trials.source import code_lines
 
 if TYPE_CHECKING:
@@ -188,13 +189,13 @@ def sliced(history: History, name: str, index: int) -> tuple[Steps, list[Step]]:
         # A value that was handed over by a call: everything of its run may have made it.
         for step in reversed(by_run.pop(index, [])):
             found.append(step)
-            needed = needed - step.kills | step.reads
+            needed = _without(needed, step.kills) | step.reads
     evidence = _Evidence(history)
     for run in range(index, -1, -1):
         if run in by_run:
             taken, needed = _through(by_run[run], run, needed, bool(found), evidence)
             found += taken
-        for each in sorted(needed & history.runs[run].names("outside")):
+        for each in sorted(set(map(root_of_key, needed)) & history.runs[run].names("outside")):
             where = history.runs[run].position
             steps.reasons[f"{each} {OUTSIDE}, before run {where}; by what is not recorded"] = None
             steps.unvouched = True
@@ -215,21 +216,25 @@ def _through(
         taken: list[Step] = []
         for step in reversed(steps):
             if (
-                step.writes & (late | here)
-                or step.changes & here
+                meeting(step.writes, late | here)
+                or meeting(step.changes, here)
                 or (step.process and (begun or taken))
                 or any(
                     name in spoiled or not evidence.unchanged(name, run)
-                    for name in step.changes & late
+                    for name in meeting(step.changes, late)
                 )
             ):
                 taken.append(step)
-                late -= step.kills
-                here = here - step.kills | step.reads
-        changed = wanted & frozenset[str]().union(*(step.changes for step in taken))
+                late = _without(late, step.kills)
+                here = _without(here, step.kills) | step.reads
+        changed = meeting(frozenset[str]().union(*(step.changes for step in taken)), wanted)
         if changed <= spoiled:
             return taken, late | here
         spoiled |= changed
+
+
+def _without(names: frozenset[str], gone: frozenset[str]) -> frozenset[str]:
+    return frozenset(name for name in names if root_of_key(name) not in gone)
 
 
 class _Evidence:
@@ -243,6 +248,7 @@ class _Evidence:
 
         All that a statement may have changed was examined when its run ended.
         """
+        name = root_of_key(name)
         if name in self._runs[index].names("write", "mutate", "delete"):
             return False
         seen = (run.value(name) for run in reversed(self._runs[: index + 1]))

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from provenance_kernel.dataflow.namespace import is_history
 from provenance_kernel.dataflow.statements.did import COMMANDS
+from provenance_kernel.dataflow.statements.keys import KEY, root_of_key
 from provenance_kernel.errors import SettingError
 from provenance_kernel.records import Statement
 from provenance_kernel.trials.history import History, Run
@@ -126,7 +127,22 @@ def _step(index: int, run: Run, text: Text, row: Statement) -> Step:
     # To change a value is to read it, be it by a way that its code does not name.
     reads = frozenset(row.reads) | changes & run.names("mutate")
     raised = row.status == "raised"
-    return Step(index, text, (row,), reads, writes, writes - reads, changes, raised)
+    kills = writes - reads
+    # Names of which single items were set, and no more than read.
+    set_ = {root_of_key(name) for name in changes if name.startswith(KEY)}
+    changes -= set_
+    read = {root_of_key(name) for name in reads if name.startswith(KEY)} - changes
+    return Step(index, text, (row,), reads - read, writes - set_, kills, changes, raised)
+
+
+def meeting(made: frozenset[str], needed: frozenset[str]) -> frozenset[str]:
+    """Return what is needed of what was made: a value with all its items, or one of them."""
+    roots = {root_of_key(name) for name in made if name.startswith(KEY)}
+    return made & needed | {
+        name
+        for name in needed
+        if name in roots or (name.startswith(KEY) and root_of_key(name) in made)
+    }
 
 
 def _whole(index: int, run: Run, text: Text) -> Step:
