@@ -385,9 +385,16 @@ class NoworkflowLink:
     noworkflow_activation_id: int
 
 
+# The kind of the event with a notebook's cells that are no code, as JSON, among those that are.
+TEXTS = "texts"
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something worth knowing that is not a value: a fault in recording, a bad directive."""
+    """Something worth knowing that is not a value: a fault in recording, a bad directive.
+
+    That of kind `TEXTS` has a notebook's texts.
+    """
 
     id: str
     trial_id: str

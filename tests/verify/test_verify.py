@@ -18,7 +18,7 @@ import nbformat
 import psutil
 import pytest
 from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell, new_notebook, new_output
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from provenance_kernel.verify.report import Report
 from provenance_kernel.verify.whole import verify
@@ -324,7 +324,8 @@ def test_parameters_given_headless_hold_and_what_is_restored_is_checked(tmp_path
     rate = new_code_cell("rate = 1", id="rate")
     rate.metadata["tags"] = ["parameters"]
     score = new_code_cell("# metric: score\nscore = rate * int(open('in.txt').read())", id="score")
-    nbformat.write(new_notebook(cells=[rate, score]), folder / "n.ipynb")
+    cells = [rate, new_markdown_cell("# Why"), score, new_markdown_cell("The end")]
+    nbformat.write(new_notebook(cells=cells), folder / "n.ipynb")
 
     def ask(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -337,7 +338,17 @@ def test_parameters_given_headless_hold_and_what_is_restored_is_checked(tmp_path
     # It is checked on the input as it was kept.
     (folder / "in.txt").write_text("13")
     assert ask("restore", "--output", "r.ipynb", "--check", "--json").returncode == 0
-    assert nbformat.read(folder / "r.ipynb", 4).metadata["provenance"]["checked"] == "reproduced"
+    restored = nbformat.read(folder / "r.ipynb", 4)
+    assert restored.metadata["provenance"]["checked"] == "reproduced"
+    # Its texts are known without the file.
+    (folder / "n.ipynb").rename(folder / "gone")
+    assert ask("restore", "--output", "r.ipynb", "--force").returncode == 0
+    without = nbformat.read(folder / "r.ipynb", 4)
+    assert [each.source for each in without.cells] == [each.source for each in restored.cells]
+    assert [each.source for each in without.cells if each.cell_type == "markdown"] == [
+        *("# Why", "The end")
+    ]
+    (folder / "gone").rename(folder / "n.ipynb")
     told = ("--json", "--recorded-order", "--runs", "0", "--output", "r.html")
     assert ask("verify", *told).returncode == 1
     page = (folder / "r.html").read_text()

@@ -12,7 +12,16 @@ from provenance_kernel.fingerprint.source import ast_hash
 from provenance_kernel.recorder.location import Location
 from provenance_kernel.recorder.run import OpenRun
 from provenance_kernel.recorder.secrets import Secrets
-from provenance_kernel.records import Code, Environment, Event, Package, Trial, new_id, utc_now
+from provenance_kernel.records import (
+    TEXTS,
+    Code,
+    Environment,
+    Event,
+    Package,
+    Trial,
+    new_id,
+    utc_now,
+)
 from provenance_kernel.store.outbox import Outbox
 
 
@@ -43,6 +52,7 @@ class Ledger:
         self._trial: Trial | None = None
         self._surroundings: list[object] = []
         self._codes: set[str] = set()
+        self._texts: str | None = None
         # What came before the database could be located.
         self._held: list[object] = []
         self._lock = threading.Lock()
@@ -105,6 +115,14 @@ class Ledger:
     def event(self, kind: str, message: str, run: str | None = None) -> Event:
         """Return the record of something worth knowing, of a run or of the whole trial."""
         return Event(new_id(), self._trial_id, run, kind, message, utc_now())
+
+    def keep_texts(self) -> None:
+        """Record the notebook's texts as its file has them now."""
+        found = self._location.texts() if self._trial is not None else None
+        if found is not None:
+            event = self.event(TEXTS, found)
+            self._texts = self._texts or event.id
+            self.put([replace(event, id=self._texts)])
 
     def close(self) -> None:
         """Close the database, when what waits has been written."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from provenance_kernel.capture.parent import notebooks_of_parent
 from provenance_kernel.errors import SettingError
+from provenance_kernel.fingerprint.source import code_hash
 from provenance_kernel.recorder.run import Request
 from provenance_kernel.settings import Settings
 from provenance_kernel.store.database import FOLDER, locate, sqlite_path
@@ -21,6 +22,8 @@ from provenance_kernel.store.database import FOLDER, locate, sqlite_path
 _ENTRIES = 10_000
 # Beyond it a notebook is full of pictures, and reading it takes long.
 _LARGEST = 50_000_000
+_LARGEST_TEXTS = 10_000_000
+_LONGEST_TEXTS = 1_000_000
 
 
 class Location:
@@ -87,6 +90,24 @@ class Location:
                 for entry in islice(entries, _ENTRIES):
                     if entry.inode() == self._file[1] and _file(entry.path) == self._file:
                         self._path, self._renamed = entry.path, True
+
+    def texts(self) -> str | None:
+        """Return the notebook's cells that are no code, as JSON, between those that are.
+
+        Of a cell of code there are id and hash. None where there are no texts, or no file.
+        """
+        try:
+            file = Path(self.notebook or "")
+            if self.notebook is None or file.stat().st_size > _LARGEST_TEXTS:
+                return None
+            cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
+            kept = [_text_of(each) for each in cells]
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            return None
+        found = json.dumps({"cells": kept}, ensure_ascii=False)
+        return (
+            None if all("code" in each for each in kept) or len(found) > _LONGEST_TEXTS else found
+        )
 
     @property
     def name(self) -> str:
@@ -159,6 +180,16 @@ class NotebookFile:
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             # It is another's file, and need not be what it was when it was started.
             return []
+
+
+def _text_of(cell: dict[str, Any]) -> dict[str, Any]:
+    """Return what of a notebook's cell is recorded with its texts."""
+    code = cell["cell_type"] == "code"
+    keys = ("cell_type", "id") if code else ("cell_type", "source", "attachments")
+    found = {key: cell[key] for key in keys if key in cell}
+    if code:
+        found["code"] = code_hash("".join(cell["source"]).strip())
+    return found
 
 
 def _file(path: str) -> tuple[int, int] | None:

@@ -249,6 +249,8 @@ class Recorder:
     def _counted(self, environment: Environment, packages: list[Package]) -> None:
         """Record the environment, and that the trial is in it."""
         self._ledger.place(environment, packages)
+        if not self._open:
+            self._ledger.keep_texts()
 
     @harmless
     def _committed(self, commit: Commit | None) -> None:
@@ -393,6 +395,7 @@ class Recorder:
         if self.off or not self._end():
             return
         try:
+            self._ledger.keep_texts()
             if self._survey is not None:
                 self._survey.close()
             self.off = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import xxhash
 from peewee import Database
 
 from provenance_kernel.errors import NotebookError, SettingError
-from provenance_kernel.records import CellRun, FileAccess, new_id
+from provenance_kernel.recorder.location import Location
+from provenance_kernel.records import TEXTS, CellRun, Event, FileAccess, new_id
 from provenance_kernel.store.store import Store
 from provenance_kernel.trials.query import naming as query
 from provenance_kernel.trials.query.restore import check_file, describe, restore
@@ -78,11 +80,19 @@ def test_texts_stand_before_the_runs_of_the_cells_that_they_stood_before(tmp_pat
         a_run(trial, "b = 1", position=3),
     ]
     codes = [a_code("a = 2"), a_code("b = 1")]
+    texts = Location(lambda: str(path), tmp_path).texts()
+    assert texts is not None
     with closing(opened(tmp_path, [trial, *codes, *runs])) as database:
         found = restore(database)
         path.write_text("{", encoding="utf-8")
         without = restore(database)
+        ended = replace(trial, status="finished", notebook=None)
+        event = Event(new_id(), trial.id, None, TEXTS, texts, trial.started_at)
+    with closing(opened(tmp_path, [ended, event])) as database:
+        recorded = restore(database)
     nbformat.validate(found)
+    nbformat.validate(recorded)
+    assert [cell.source for cell in recorded.cells] == [cell.source for cell in found.cells]
     assert [cell.source for cell in found.cells] == [
         *("# Title", "Reading", "a = 2", "Never run", "raw", "b = 1", "b = 1", "The end")
     ]

@@ -9,6 +9,7 @@ from typing import Any
 from peewee import Database
 
 from provenance_kernel.records import (
+    TEXTS,
     CellRun,
     Event,
     FileAccess,
@@ -102,7 +103,7 @@ def show_trial(database: Database, trial: Trial) -> TrialDetail:
         for each in list_cell_runs(database, trial)
     )
     positions = {each.run.id: each.run.position for each in runs}
-    events = tuple(of_trial(database, Event, trial))
+    events = tuple(each for each in of_trial(database, Event, trial) if each.kind != TEXTS)
     return TrialDetail(
         trial,
         runs,

@@ -1,4 +1,4 @@
-"""The cells of a notebook's file that are not code, and between which runs they stand."""
+"""The cells of a notebook that are not code, and between which runs they stand."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from provenance_kernel.fingerprint.source import code_hash
 from provenance_kernel.trials.history import Run
 
 if TYPE_CHECKING:
@@ -23,17 +24,17 @@ class Prose:
     A run is that of a cell by its id or, in the order of the file, by its source.
     """
 
-    def __init__(self, path: str | None, runs: Sequence[Run]) -> None:
+    def __init__(self, path: str | None, runs: Sequence[Run], recorded: str | None) -> None:
         self._before: dict[str, list[NotebookNode]] = defaultdict(list)
         self.at_end: list[NotebookNode] = []
         ids = {run.cell_id: run for run in reversed(runs) if run.cell_id}
         sources: dict[str, list[Run]] = defaultdict(list)
         for run in runs:
-            sources[run.source.strip()].append(run)
-        for cell in _cells(path):
+            sources[code_hash(run.source.strip())].append(run)
+        for cell in _cells(path, recorded):
             source = _joined(cell.get("source"))
             if cell.get("cell_type") == "code":
-                same = sources.get(source.strip(), ())
+                same = sources.get(str(cell.get("code") or code_hash(source.strip())), ())
                 found = ids.get(str(cell.get("id"))) or next(iter(same), None)
                 if found is not None and self.at_end:
                     self._before[found.id] += self.at_end
@@ -46,12 +47,15 @@ class Prose:
         return self._before.pop(run.id, [])
 
 
-def _cells(path: str | None) -> list[dict[str, Any]]:
+def _cells(path: str | None, text: str | None) -> list[dict[str, Any]]:
+    """Return the cells of a notebook's text, or else of its file."""
     try:
-        file = Path(path or "")
-        if not path or file.stat().st_size > _LARGEST:
-            return []
-        cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
+        if text is None:
+            file = Path(path or "")
+            if not path or file.stat().st_size > _LARGEST:
+                return []
+            text = file.read_text(encoding="utf-8")
+        cells = json.loads(text)["cells"]
         return [each for each in cells if isinstance(each, dict)]
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         # It is the user's file, and need not be what it was when it was run.

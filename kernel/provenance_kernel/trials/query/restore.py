@@ -13,8 +13,8 @@ from peewee import Database
 
 from provenance_kernel.capture.content import Digests
 from provenance_kernel.errors import NotebookError, SettingError
-from provenance_kernel.records import FileAccess, Trial
-from provenance_kernel.trials.history import Run, read_history
+from provenance_kernel.records import TEXTS, Event, FileAccess, Trial
+from provenance_kernel.trials.history import Run, of_trial, read_history
 from provenance_kernel.trials.query.naming import find_trial, project_folder
 from provenance_kernel.trials.query.outputs import as_cells_have, contents
 from provenance_kernel.trials.query.prose import Prose
@@ -48,7 +48,8 @@ def restore(database: Database, trial: str | Trial = "latest") -> NotebookNode:
     """Return the notebook as it ran: a code cell for each run, in the order of the runs.
 
     Stages and tags stay in the cells' metadata, ids where they are unique. Outputs are those that
-    were kept; texts between the cells are those of the notebook's file, where that is still there.
+    were kept; texts between the cells are those that were recorded when the trial ended, or else
+    those of the notebook's file, where that is still there.
     """
     import nbformat
 
@@ -60,7 +61,7 @@ def restore(database: Database, trial: str | Trial = "latest") -> NotebookNode:
     ]
     if not runs:
         raise NotebookError(f"trial {found.id} ran no cells, so there is no notebook to restore")
-    kept, prose = contents(database), Prose(found.notebook, runs)
+    kept, prose = contents(database), Prose(found.notebook, runs, _recorded(database, found))
     not_kept = 0
     ids = Counter(run.cell_id for run in runs if _is_cell_id(run.cell_id))
     cells = []
@@ -90,6 +91,12 @@ def restore(database: Database, trial: str | Trial = "latest") -> NotebookNode:
     if not_kept:
         notebook.metadata["provenance"]["outputs_not_kept"] = not_kept
     return notebook
+
+
+def _recorded(database: Database, trial: Trial) -> str | None:
+    """Return a trial's texts as they were when it ended, if they were recorded then."""
+    texts = [each.message for each in of_trial(database, Event, trial) if each.kind == TEXTS]
+    return texts[-1] if texts and trial.status == "finished" else None
 
 
 def _is_cell_id(text: str | None) -> bool:
