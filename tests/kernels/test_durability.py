@@ -6,8 +6,9 @@ import random
 import signal
 import sqlite3
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
+from queue import Empty
 
 import pytest
 
@@ -18,6 +19,7 @@ KERNELS = 4
 CELLS = 200
 KILLS = 30
 INTERRUPTS = 600
+RANDOM_INTERRUPTS = 200
 
 
 @pytest.mark.slow
@@ -69,6 +71,73 @@ def test_interrupts_soon_after_the_reply_cost_nothing(start: Starter) -> None:
     assert statuses == {"ok"}
     archive = Archive(kernel.work / DEFAULT)
     assert archive.values("SELECT DISTINCT status FROM cell_run") == ["ok"]
+
+
+_INTERRUPTED = (
+    "x = {}",
+    "# stage: a\nx = {}\nx",
+    "l = [i for i in range(2000)]\nx = {}",
+    "import time\ntime.sleep(0.002)\nx = {}",
+    "print({})",
+    "def f(a): return a\nx = f({})",
+    "1 / 0  # {}",
+)
+
+
+def _answered(kernel: Kernel, sent: str) -> tuple[str | None, bool]:
+    """Return the status of a request's reply, if it came, and whether a later request's came.
+
+    An interrupt may cost either, or cut it in two.
+    """
+    status = None
+    after = kernel.client.comm_info()
+    with suppress(Empty, ValueError):
+        while True:
+            reply = kernel.client.get_shell_msg(timeout=5)
+            request = reply["parent_header"].get("msg_id")
+            if request == sent:
+                status = str(reply["content"]["status"])
+            elif request == after:
+                return status, True
+    return status, False
+
+
+@pytest.mark.slow
+def test_interrupts_at_any_moment_end_no_record(start: Starter) -> None:
+    """Some cost a reply, as they do in ipykernel: those that come before the cell's code runs."""
+    kernel = start()
+    kernel.execute("'first'")
+    moments = random.Random(5)
+    replied: dict[str, str] = {}
+    unanswered = 0
+    for number in range(RANDOM_INTERRUPTS):
+        source = moments.choice(_INTERRUPTED).format(number)
+        # ipykernel may abort cells for ever when it is interrupted while it begins to.
+        sent = kernel.send(source, stop_on_error=False)
+        end = time.perf_counter() + moments.random() * moments.choice([0.004, 0.004, 0.03])
+        while time.perf_counter() < end:
+            pass
+        kernel.send_signal(signal.SIGINT)
+        status, answered = _answered(kernel, sent)
+        unanswered += not answered
+        assert unanswered < 5, kernel.log.read_text()[-5000:]
+        if status is not None:
+            replied[source] = status
+    assert kernel.execute("'last'").result == "'last'"
+    archive = Archive(kernel.work / DEFAULT)
+    runs = archive.runs()
+    assert [run["position"] for run in runs] == list(range(1, len(runs) + 1))
+    recorded = {run["source"]: run["status"] for run in runs}
+    assert (recorded.pop("'first'"), recorded.pop("'last'")) == ("ok", "ok")
+    for source, status in replied.items():
+        # An error of the cell's own, or the interrupt.
+        alike = ("ok",) if status == "ok" else ("error", "interrupted")
+        assert recorded[source] in alike
+    for source in recorded.keys() - replied.keys():
+        assert recorded[source] != "running"
+    assert archive.events() == []
+    assert archive.values("SELECT count(*) FROM activation WHERE status = 'running'") == [0]
+    assert archive.is_sound()
 
 
 _HANDLERS = """
