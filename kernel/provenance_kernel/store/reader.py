@@ -171,6 +171,20 @@ def of_trial(
     return records(database, record, query.order_by(row.position if record is CellRun else row.id))
 
 
+def seconds(
+    database: Database, trial_id: str, runs: Span | None = None
+) -> list[tuple[float | None, list[str]]]:
+    """Return the duration of each of a trial's cell runs, with the stages of the run."""
+    run, tag = table(CellRun), table(StageTag)
+    stages: dict[str, dict[str, None]] = {}
+    tagged = tag.select(tag.cell_run_id, tag.stage).where(tag.trial_id == trial_id)
+    for key, stage in as_stored(database, tagged.order_by(tag.id)):
+        stages.setdefault(key, {})[stage] = None
+    query = run.select(run.id, run.duration).where(*_runs(trial_id, runs, questions=False))
+    found = as_stored(database, query.order_by(run.position))
+    return [(duration, list(stages.get(key, ()))) for key, duration in found]
+
+
 def own_calls(database: Database, trial_id: str, runs: Span | None = None) -> list[Activation]:
     """Return the calls that a trial's cells made at their own level, in the order they began."""
     call, root = table(Activation), table(Activation).alias()

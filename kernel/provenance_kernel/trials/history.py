@@ -110,6 +110,11 @@ def of_trial(
     )
 
 
+def seconds(database: Database, trial: Trial) -> list[tuple[float | None, list[str]]]:
+    """Return the duration of each cell run of a trial, with the stages of the run."""
+    return reader.seconds(database, trial.id, _span(trial))
+
+
 def _span(trial: Trial) -> reader.Span | None:
     return (trial.first, trial.until) if isinstance(trial, TrialAt) else None
 

@@ -14,10 +14,10 @@ from provenance_kernel.errors import SettingError
 from provenance_kernel.records import Trial
 from provenance_kernel.store import reader, tracked_values
 from provenance_kernel.trials.answer import Answer, Tabular, plain
+from provenance_kernel.trials.history import seconds
 from provenance_kernel.trials.query.condition import canonical
 from provenance_kernel.trials.query.filters import closest
 from provenance_kernel.trials.query.lines import NAMED, pairs, settings_of_series
-from provenance_kernel.trials.query.listing import list_cell_runs
 from provenance_kernel.trials.query.naming import prefixes
 from provenance_kernel.trials.query.values import values
 from provenance_kernel.types import Json
@@ -223,16 +223,16 @@ def against(database: Database, parameter: str, metric: str) -> Contrast:
 
 def stage_times(database: Database, trial: Trial) -> StageTimes:
     """Return how long the cells of each stage of a trial ran."""
-    seconds: dict[str, float] = {}
+    found: dict[str, float] = {}
     rest = 0.0
-    for each in list_cell_runs(database, trial):
-        for stage in each.stages:
-            seconds[stage] = seconds.get(stage, 0.0) + (each.run.duration or 0.0)
-        if not each.stages:
-            rest += each.run.duration or 0.0
-    if rest or not seconds:
-        seconds[NO_STAGE] = rest
-    times = tuple(StageTime(*each) for each in seconds.items())
+    for duration, stages in seconds(database, trial):
+        for stage in stages:
+            found[stage] = found.get(stage, 0.0) + (duration or 0.0)
+        if not stages:
+            rest += duration or 0.0
+    if rest or not found:
+        found[NO_STAGE] = rest
+    times = tuple(StageTime(*each) for each in found.items())
     return StageTimes(trial.id, prefixes(database, [trial.id])[trial.id], times)
 
 
