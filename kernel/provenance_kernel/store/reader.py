@@ -103,7 +103,7 @@ def last_position(database: Database, trial_id: str) -> int:
     """Return the position of a trial's last cell run, 0 where it has none."""
     run = table(CellRun)
     query = run.select(fn.MAX(run.position)).where(run.trial_id == trial_id)
-    return int(query.scalar(database) or 0)
+    return max((each for (each,) in as_stored(database, query) if isinstance(each, int)), default=0)
 
 
 def notebooks(database: Database) -> dict[str, str | None]:
@@ -209,8 +209,7 @@ def last_made(database: Database, trial_id: str, name: str, until: int) -> int |
         query = run.select(run.position).where(
             *_runs(trial_id, (1, until), questions=False), fn.EXISTS(each)
         )
-        position = query.order_by(run.position.desc()).limit(1).scalar(database)
-        if position is not None:
+        for (position,) in as_stored(database, query.order_by(run.position.desc()).limit(1)):
             return int(position)
     return None
 
