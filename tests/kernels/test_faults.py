@@ -241,6 +241,7 @@ OTHERS: dict[str, Fault] = {
         "ALTER TABLE code RENAME COLUMN source TO text",
         "ALTER TABLE code RENAME COLUMN text TO source",
     ),
+    "log folded and cut": changed("VACUUM; PRAGMA wal_checkpoint(TRUNCATE);"),
     "a trigger without an end": changed(_TRIGGER, "DROP TRIGGER t"),
     "held": held("IMMEDIATE"),
     "held exclusively": held("EXCLUSIVE"),

@@ -20,8 +20,8 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-# Far behind all that SQLite locks.
-_PLACE = 1 << 62
+# Far behind what SQLite locks of that file.
+_PLACE = 1 << 30
 
 
 class Footing:
