@@ -89,8 +89,8 @@ DAMAGES = {
     "a huge value": f"UPDATE variable SET repr = hex(zeroblob({HUGE} / 2))",
     "a huge name": f"UPDATE tracked_value SET name = name || hex(zeroblob({HUGE}))",
     "a run that depends on itself": "UPDATE dependency SET source_cell_run_id = cell_run_id",
-    "runs that depend on each other": "INSERT INTO dependency SELECT id || 'x', "
-    "source_cell_run_id, cell_run_id, variable FROM dependency",
+    "runs that depend on each other": "INSERT INTO dependency "
+    "SELECT id || 'x', source_cell_run_id, cell_run_id, variable, evidence FROM dependency",
     "calls that are their own parents": "UPDATE activation SET parent_id = id",
     "a run of another trial": "UPDATE cell_run SET trial_id = (SELECT min(id) FROM trial)",
     "positions that are all one": "UPDATE cell_run SET position = 1",

@@ -11,8 +11,7 @@ import pytest
 from peewee import Database
 
 from provenance_kernel.errors import SettingError
-from provenance_kernel.trials.lineage import lineage
-from provenance_kernel.trials.lineage.lineage import MAY, Lineage, lineage_of
+from provenance_kernel.trials.lineage.lineage import CALLS_PER_RUN, MAY, Lineage, lineage_of
 from trials.slicing.test_slice import record
 
 CELLS = (
@@ -70,12 +69,9 @@ def test_stages_are_named(recorded: Database) -> None:
     assert (run.stage, run.label) == ("feature_engineering", "run 3 (feature_engineering)")
 
 
-def test_a_large_graph_is_folded_by_stage(
-    recorded: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_large_graph_is_folded_by_stage(recorded: Database) -> None:
     whole = len(lineage_of(recorded, "score").nodes)
-    monkeypatch.setattr(lineage, "BOUND", 5)
-    found = lineage_of(recorded, "score")
+    found = lineage_of(recorded, "score", bound=5)
     assert found.folded is not None
     assert found.folded <= whole
     stages = {node.stage for node in found.nodes if node.kind == "stage"}
@@ -105,7 +101,7 @@ def test_a_run_shows_the_statements_that_made_what_is_followed(recorded: Databas
 
 
 def test_of_many_calls_the_rest_is_counted_and_a_written_file_is_a_result(tmp_path: Path) -> None:
-    calls = "\n".join(f"x = abs({number})" for number in range(lineage.CALLS_PER_RUN + 3))
+    calls = "\n".join(f"x = abs({number})" for number in range(CALLS_PER_RUN + 3))
     cells = (f"x = 0\n{calls}\nwith open('out.txt', 'w') as file: file.write('a')", "y = x")
     with closing(record(tmp_path / "trial", cells)) as database:
         found = lineage_of(database, "y")
@@ -123,11 +119,8 @@ def test_a_run_in_ipythons_syntax_shows_its_first_line(tmp_path: Path) -> None:
     }
 
 
-def test_a_graph_of_too_many_files_is_folded_to_its_stages(
-    recorded: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lineage, "BOUND", 1)
-    found = lineage_of(recorded, "score")
+def test_a_graph_of_too_many_files_is_folded_to_its_stages(recorded: Database) -> None:
+    found = lineage_of(recorded, "score", bound=1)
     assert {node.kind for node in found.nodes} == {"value", "stage"}
 
 

@@ -90,13 +90,13 @@ def lineage_of(
     found = bounded(database, found, name)
     history = read_history(database, found)
     variable, index = target(history, name)
-    graph = _Graph(history)
+    graph = _Graph(history, bound)
     graph.trace(name, variable, history.runs[index])
     nodes, edges = tuple(graph.nodes.values()), tuple(graph.edges)
     folded = None
     if len(nodes) > bound:
         folded = len(nodes)
-        nodes, edges = _folded(nodes, edges, graph.root)
+        nodes, edges = _folded(nodes, edges, graph.root, bound)
     return Lineage(
         trial=found.id,
         name=name,
@@ -111,7 +111,8 @@ def lineage_of(
 
 
 class _Graph:
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: History, bound: int) -> None:
+        self._bound = bound
         self.nodes: dict[str, Node] = {}
         self.edges: dict[Edge, None] = {}
         self.root = ""
@@ -179,7 +180,11 @@ class _Graph:
                     if self._is_library(user.id, made):
                         continue
                     used = self._users[user.id, made]
-                    if not used and made not in user.names("mutate") and len(self.nodes) > BOUND:
+                    if (
+                        not used
+                        and made not in user.names("mutate")
+                        and len(self.nodes) > self._bound
+                    ):
                         continue
                     self._link(node, self._variable(made, user, "result"), "made")
                     if (made, user.id) not in done:
@@ -270,11 +275,11 @@ class _Graph:
 
 
 def _folded(
-    nodes: tuple[Node, ...], edges: tuple[Edge, ...], root: str
+    nodes: tuple[Node, ...], edges: tuple[Edge, ...], root: str, bound: int
 ) -> tuple[tuple[Node, ...], tuple[Edge, ...]]:
     """Return the graph with a node for each stage; the value, files and tracked values stay."""
     kept = {node.id: node for node in nodes if node.id == root or node.kind in ("file", "tracked")}
-    if len(kept) > BOUND:
+    if len(kept) > bound:
         kept = {root: kept[root]}
     place: dict[str, str] = {}
     runs: dict[str, set[int]] = defaultdict(set)
