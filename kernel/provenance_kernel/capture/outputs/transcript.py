@@ -48,6 +48,11 @@ class Transcript:
         self._clear_next = False
         self._room = KEPT
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was shown."""
+        return not self._outputs
+
     def add_stream(self, name: str, text: str) -> None:
         """Add text printed to `stdout` or `stderr`, in whatever pieces it comes."""
         self.digest.add_stream(name, text)

@@ -46,7 +46,7 @@ class Content(Probe):
             if isinstance(each, FileAccess) and _is_input(each, limit):
                 self._keeper.keep(os.path.join(self.session.project, each.path), str(each.met))
         notes = self._keeper.notes()
-        if run.shown is not None and run.run.kind == "cell":
+        if run.shown is not None and not run.shown.empty and run.run.kind == "cell":
             if run.shown.beyond:
                 notes.append(f"{run.shown.beyond} more outputs are not recorded")
             if not self._keeper.do(partial(self._record, run.run.id, run.shown)):
