@@ -138,7 +138,7 @@ def test_help(shell: InteractiveShell, capsys: pytest.CaptureFixture[str], words
 def test_an_interrupt_ends_the_cell(
     shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **options: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(listing, "list_trials", interrupted)
