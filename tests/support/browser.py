@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable
@@ -24,6 +25,8 @@ class Browser:
     def __init__(self, folder: Path) -> None:
         assert EXECUTABLE is not None
         folder.mkdir()
+        # It leaves a folder behind where it puts its socket, whose path must be short.
+        self._temporary = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         self._process = subprocess.Popen(
             [
                 EXECUTABLE,
@@ -37,7 +40,7 @@ class Browser:
                 f"--user-data-dir={folder}",
                 "about:blank",
             ],
-            env={**os.environ, "HOME": str(folder)},
+            env={**os.environ, "HOME": str(folder), "TMPDIR": self._temporary.name},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -109,6 +112,7 @@ class Browser:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._temporary.cleanup()
 
 
 def until(look: Callable[[], str | None]) -> str:
