@@ -24,7 +24,7 @@ Drawable: TypeAlias = Course | Curves | Contrast | StageTimes
 # From the palette of Okabe and Ito, which colour-blind people can tell apart.
 BLUE, GREY = "#0072B2", "#6B6B6B"
 LONGEST_LABEL = 40
-MOST_TICKS = 30
+MOST_TICKS = 15
 MOST_LABELS = 12
 # More than there are pixels from side to side; a line between them would be a blot.
 MOST_JOINED = 1500
@@ -104,18 +104,20 @@ def _course(answer: Course) -> Figure:
         if each != point.numbers[-1]
     ]
     if earlier:
-        axes.scatter(
+        axes.plot(
             *_arrays(zip(*earlier, strict=True)),
-            s=14,
+            ".",
+            markersize=6,
             color=GREY,
             alpha=0.6,
+            markeredgewidth=0,
             label="before, in the trial",
         )
     numbers = [point.numbers[-1] for point in points]
     places, last = _arrays((range(len(points)), numbers))
     if len(points) <= MOST_JOINED:
         axes.plot(places, last, color=BLUE, linewidth=1, alpha=0.5, zorder=2)
-    axes.scatter(places, last, s=42, color=BLUE, zorder=3, label="at the end")
+    axes.plot(places, last, "o", markersize=6.5, color=BLUE, zorder=3, label="at the end")
     if len(points) <= MOST_LABELS:
         for place, number in enumerate(numbers):
             _note(axes, f"{number:.4g}", place, number)
@@ -184,7 +186,7 @@ def _contrast(answer: Contrast) -> Figure:
         if len(kinds) > 4 or max(map(len, kinds)) > 16:
             axes.tick_params(axis="x", rotation=30)
     heights = [each.number for each in answer.pairs]
-    axes.scatter(*_arrays((places, heights)), s=42, color=BLUE, zorder=3)
+    axes.plot(*_arrays((places, heights)), "o", markersize=6.5, color=BLUE, zorder=3)
     together: dict[tuple[float, float], list[str]] = {}
     for each, place in zip(answer.pairs, places, strict=True):
         together.setdefault((place, each.number), []).append(each.prefix)
