@@ -31,6 +31,8 @@ class Server:
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [
+                    # As where a script puts it into the background.
+                    *("sh", "-c", 'trap "" INT; exec "$0" "$@"'),
                     sys.executable,
                     "-m",
                     app,

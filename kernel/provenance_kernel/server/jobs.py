@@ -85,15 +85,20 @@ class Job:
         self._changed = asyncio.Event()
 
     async def cancel(self) -> None:
-        """Interrupt it, and wait until it has put away what it made."""
+        """Interrupt it, and wait until it has put away what it made; else kill it."""
         self._cancelled = True
         self._interrupt()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_GRACE_SECONDS):
-                async for _ in self.news():
-                    pass
+        await self._wait(_GRACE_SECONDS)
         if self.running and self._process is not None:
             self._process.kill()
+            await self._wait(_GRACE_SECONDS)
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait until it has ended, but no longer."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                async for _ in self.news():
+                    pass
 
     def _interrupt(self) -> None:
         if self._process is not None and self._process.stdin is not None:

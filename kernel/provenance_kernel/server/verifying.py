@@ -30,6 +30,8 @@ def main(path: str, trial: str, options: str) -> None:
     # What else prints, prints elsewhere.
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
+    # A server that a script has put into the background ignores it, and so would this process.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Thread(target=_interrupt_at_end, daemon=True).start()
     folder = Path(path).parent
 
