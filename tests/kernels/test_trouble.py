@@ -149,6 +149,7 @@ def test_a_place_that_cannot_be_written(
     (warning,) = _check_cells_work(kernel)
     assert warning.startswith("provenance: not recording: ")
     assert str(target) in warning or str(target.parent) in warning
+    assert "Traceback" not in kernel.log.read_text()
     kernel.stop()
     # ipykernel itself may stumble over a closed socket at its end.
     assert "provenance_kernel" not in kernel.log.read_text()
@@ -352,6 +353,7 @@ def test_a_database_that_goes_bad_while_it_is_used(start: Starter) -> None:
             size = file.stat().st_size
             opened.write(b"\xa5" * size)
     assert len(_check_cells_work(kernel)) <= 2
+    assert "Traceback" not in kernel.log.read_text()
     kernel.stop()
     # ipykernel itself may stumble over a closed socket at its end.
     assert "provenance_kernel" not in kernel.log.read_text()

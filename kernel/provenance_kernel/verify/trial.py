@@ -71,9 +71,7 @@ def verify_trial(
         try:
             _verify(work, history, steps, questions, document)
         except KeyboardInterrupt:
-            work.notes.append("interrupted: this is what was known by then")
-            # Nothing is claimed of what was not compared.
-            work.failed |= not work.items
+            work.interrupted()
         report = work.report(trial.id, trial.notebook, history.packages)
     return report, [each for made in work.reruns for each in made.records]
 

@@ -89,9 +89,7 @@ def _of_file(
         try:
             order = verify_file(work, document, path)
         except KeyboardInterrupt:
-            work.notes.append("interrupted: this is what was known by then")
-            # Nothing is claimed of what was not compared.
-            work.failed |= not work.items
+            work.interrupted()
         report = work.report(None, str(path))
     if order is not None and write is not None:
         by_id = {cell.get("id"): cell for cell in document.cells}

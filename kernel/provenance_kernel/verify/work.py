@@ -67,6 +67,11 @@ class Work:
         self.reruns.append(made)
         return made
 
+    def interrupted(self) -> None:
+        """End where somebody asked for it: nothing is claimed of what was not compared."""
+        self.notes.append("interrupted: this is what was known by then")
+        self.failed |= not self.items
+
     def report(
         self, trial: str | None, notebook: str | None, packages: Mapping[str, str] | None = None
     ) -> Report:
